@@ -1,0 +1,47 @@
+"""Packaging; the settings of build and tools are in pyproject.toml."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "xtremedistil/__init__.py").read_text("utf-8"))
+
+setup(
+    name="xtremedistil",
+    version=VERSION[1],
+    description="Multi-stage distillation of BERT-like teachers into tiny students (XtremeDistil)",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["xtremedistil", "xtremedistil.*"]),
+    package_data={
+        "xtremedistil.data.sample": [
+            "corpus/manifest.json",
+            "corpus/*/*.xz",
+            "templates/*.txt",
+            "vocabulary/*",
+        ],
+    },
+    install_requires=[
+        "absl-py>=2.1",
+        "keras>=3.10,<4",
+        "numpy>=1.26",
+        "safetensors>=0.5",
+        "scikit-learn>=1.4",
+        "seqeval>=1.2.2",
+        "tensorboard>=2.20,<2.22",
+        "tensorflow>=2.20,<2.22",
+        "tensorflow-text>=2.20,!=2.21.0,<2.22",
+        "tokenizers>=0.21",
+        "tqdm>=4.66",
+        "transformers>=5,<6",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "sample": ["babel==2.18.0", "faker==40.54.0"],
+        "test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9"],
+    },
+)

@@ -1,0 +1,352 @@
+"""Everything that a run can be asked for: the one place where a default is written.
+
+One frozen dataclass per concern. Each field carries the help text, the legal values and the range of its flag
+(`cli.py` derives the flags), and each dataclass checks its own fields once, on construction. The defaults are
+the paper's best configuration (Tables 10 to 13) where it gives one; METHOD in `docs/method.md` says how the others
+were chosen.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from xtremedistil.errors import ConfigError
+
+STAGES = ("teacher", "targets", "1", "2", "3", "all")
+TASKS = ("ner", "classification")
+STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 (the word that absl and argparse use)
+    *,
+    choices: tuple[str, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """A dataclass field that is also a flag.
+
+    Args:
+        default: the value when the flag is not given.
+        help: the flag's help, one sentence or two.
+        choices: the legal values, for strings.
+        low: the smallest legal value, for numbers (for lists: of each item).
+        high: the largest legal value.
+
+    Returns:
+        A `dataclasses.field`.
+    """
+    metadata = {"help": help, "choices": choices, "low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Checked:
+    """Checks choices and ranges of a dataclass made of `option` fields."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            self._check(field)
+
+    def _check(self, field: dataclasses.Field) -> None:
+        value = getattr(self, field.name)
+        wanted = field_type(field)
+        if typing.get_origin(wanted) is tuple:
+            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            object.__setattr__(self, field.name, value)
+            items, item_type = value, typing.get_args(wanted)[0]
+            if not items:
+                raise ConfigError(f"--{field.name} needs at least one value. Received: none")
+        else:
+            items, item_type = (value,), wanted
+        if item_type is float:
+            items = tuple(float(i) if type(i) is int else i for i in items)
+        choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
+        for item in items:
+            if type(item) is not item_type:
+                raise ConfigError(
+                    f"--{field.name} must be of type {item_type.__name__}. Received: {field.name}={item!r}"
+                )
+            if choices is not None and item not in choices:
+                raise ConfigError(
+                    f"--{field.name} must be one of {', '.join(choices)}. Received: {field.name}={item!r}"
+                )
+            if (low is not None and not item >= low) or (high is not None and not item <= high):
+                legal = f"at least {low}" if high is None else f"between {low} and {high}"
+                raise ConfigError(
+                    f"--{field.name} must be {legal}. Received: {field.name}={item!r}"
+                )
+
+
+def field_type(field: dataclasses.Field) -> Any:
+    """The declared type of a field (never a string: annotations are not postponed here)."""
+    if not isinstance(field.type, (type, types.GenericAlias)):
+        raise TypeError(f"{field.name}: {field.type!r}")
+    return field.type
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Which sentences, read how."""
+
+    data_dir: str = option(
+        "",
+        "Folder of labeled data: train, dev and test files, or one folder of them per language "
+        "(LANG/train.tsv), and perhaps transfer.txt. Empty: the embedded sample corpus.",
+    )
+    transfer_file: tuple[str, ...] = option(
+        ("",),
+        "Unlabeled text for the transfer set, one sentence a line: a file, or several with commas "
+        "between them. The training sentences always belong to the transfer set.",
+    )
+    task: str = option(
+        "ner", "What the labels are: tags of words, or one class per text.", choices=TASKS
+    )
+    data_format: str = option(
+        "auto",
+        "Format of the labeled files: told by their content, or forced. conll: one `token<TAB>tag` a "
+        "line, blank lines between sentences. tsv: `text<TAB>tags`. classification: `text<TAB>label`.",
+        choices=("auto", "conll", "tsv", "classification"),
+    )
+    repair_iob2: bool = option(
+        False,
+        "Turn an I- tag that continues no entity into a B- tag, and count them, instead of stopping.",
+    )
+    max_seq_length: int = option(
+        32, "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.", low=3
+    )
+    truncate_scoring: bool = option(
+        False,
+        "Cut sentences at --max_seq_length in scoring too, as the paper does: a word cut off counts as O.",
+    )
+    max_words: int = option(
+        5000, "A longer 'sentence' is refused: it is a document that was never split.", low=1
+    )
+    labeled_per_language: int = option(
+        0, "Labeled training sentences to use per language, sampled (0: all).", low=0
+    )
+    dev_per_language: int = option(
+        0, "Development sentences per language, sampled (0: all).", low=0
+    )
+    transfer_per_language: int = option(
+        0,
+        "Transfer sentences to use per language, sampled (0: all); the labeled ones always belong to them.",
+        low=0,
+    )
+    test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)
+    data_seed: int = option(0, "Seed of every sampling and shuffling of sentences on disk.", low=0)
+
+
+@dataclass(frozen=True)
+class TeacherConfig(Checked):
+    """The model to distil from, and how it is fine-tuned."""
+
+    teacher: str = option(
+        "",
+        "Hugging Face folder (config.json, model.safetensors, tokenizer files) or hub name of a "
+        "WordPiece BERT. 'scratch' builds a small one from the --teacher_* flags.",
+    )
+    finetune: str = option(
+        "auto",
+        "Whether to fine-tune the teacher. auto: unless its folder already has a head for the task.",
+        choices=("auto", "always", "never"),
+    )
+    strip_accents: str = option(
+        "checkpoint",
+        "Whether tokenization removes accents: as the checkpoint says, or forced (the paper's words).",
+        choices=("checkpoint", "yes", "no"),
+    )
+    teacher_epochs: int = option(3, "Epochs of fine-tuning.", low=1)
+    teacher_batch_size: int = option(32, "Sentences in a batch of fine-tuning.", low=1)
+    teacher_learning_rate: float = option(
+        5e-5, "Peak learning rate of fine-tuning (AdamW).", low=0.0
+    )
+    teacher_warmup: float = option(
+        0.1,
+        "Share of the fine-tuning steps that raise the learning rate from zero.",
+        low=0.0,
+        high=1.0,
+    )
+    teacher_weight_decay: float = option(
+        0.01, "Weight decay of fine-tuning; biases and layer normalization have none.", low=0.0
+    )
+    teacher_seed: int = option(0, "Seed of the teacher's new weights, batches and dropout.", low=0)
+    teacher_blocks: int = option(8, "Blocks of a teacher built from scratch.", low=1)
+    teacher_width: int = option(128, "Hidden width of a teacher built from scratch.", low=1)
+    teacher_heads: int = option(4, "Attention heads of a teacher built from scratch.", low=1)
+    teacher_intermediate: int = option(
+        512, "Feed-forward width of a teacher built from scratch.", low=1
+    )
+    teacher_vocabulary: str = option(
+        "", "Folder with the tokenizer of a teacher built from scratch. Empty: the embedded one."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.teacher_width % self.teacher_heads:
+            raise ConfigError(
+                "--teacher_width must be a multiple of --teacher_heads. Received: "
+                f"teacher_width={self.teacher_width} teacher_heads={self.teacher_heads}"
+            )
+
+
+@dataclass(frozen=True)
+class StudentConfig(Checked):
+    """The model to distil into."""
+
+    embedding_dim: int = option(300, "Width E of the student's word embeddings.", low=1)
+    hidden_size: int = option(600, "Units H of each direction of the BiLSTM.", low=1)
+    dropout: float = option(
+        0.2, "Dropout after embeddings, encoder and projection.", low=0.0, high=0.99
+    )
+    embeddings: str = option(
+        "svd",
+        "Start of the word embeddings (Table 14). svd: truncated SVD of the fine-tuned teacher's table.",
+        choices=("svd", "random"),
+    )
+    heads_on: str = option(
+        "projection",
+        "What the heads read: the projected representation (Table 4), or the BiLSTM states (Eq. 1 and 3).",
+        choices=("projection", "states"),
+    )
+
+
+@dataclass(frozen=True)
+class DistillationConfig(Checked):
+    """What the student learns, in which order."""
+
+    strategy: str = option("D4.2", "Distillation strategy of Table 3.", choices=STRATEGIES)
+    teacher_layer: int = option(
+        7, "Block whose output the student imitates, counted from 1.", low=1
+    )
+    unfreeze: tuple[str, ...] = option(
+        ("strategy",),
+        "Stages that unfreeze layer by layer, with commas: 1,2,3, or none, or as the strategy says.",
+        choices=("strategy", "none", "1", "2", "3"),
+    )
+    representation_loss: str = option(
+        "kld",
+        "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the projection is "
+        "then linear, since gelu cannot reach the targets).",
+        choices=("kld", "mse"),
+    )
+    alpha: float = option(1.0, "Weight of the label loss in a joint stage (Eq. 7).", low=0.0)
+    beta: float = option(
+        1.0, "Weight of the representation loss in a joint stage (Eq. 7).", low=0.0
+    )
+    gamma: float = option(1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0)
+    batch_size: int = option(512, "Sentences in a batch of distillation.", low=1)
+    learning_rate: float = option(
+        1e-3, "Learning rate at the start of a step (Adam, cosine).", low=0.0
+    )
+    final_learning_rate: float = option(1e-8, "Learning rate at the end of a step.", low=0.0)
+    representation_epochs: tuple[int, ...] = option(
+        (10,), "Epochs of each step on the representation loss: one number, or one per step.", low=0
+    )
+    logit_epochs: tuple[int, ...] = option(
+        (10,), "Epochs of each step on the logit loss: one number, or one per step.", low=0
+    )
+    label_epochs: tuple[int, ...] = option(
+        (10,), "Epochs of each step on the label loss: one number, or one per step.", low=0
+    )
+    select_by: str = option(
+        "loss",
+        "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or accuracy.",
+        choices=("loss", "metric"),
+    )
+    transfer_validation: int = option(
+        2000, "Transfer sentences held out to validate stages 1 and 2 (at most a tenth).", low=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        special = {"strategy", "none"} & set(self.unfreeze)
+        if special and len(self.unfreeze) > 1:
+            raise ConfigError(
+                f"--unfreeze is 'strategy', 'none', or a list of stages. Received: unfreeze={','.join(self.unfreeze)}"
+            )
+        if self.final_learning_rate > self.learning_rate:
+            raise ConfigError(
+                "--final_learning_rate must not be above --learning_rate. Received: "
+                f"final_learning_rate={self.final_learning_rate} learning_rate={self.learning_rate}"
+            )
+
+
+@dataclass(frozen=True)
+class RunConfig(Checked):
+    """Where, how far, on what."""
+
+    output_dir: str = option("out", "Directory of the run: everything it makes goes there.")
+    stage: str = option(
+        "all",
+        "How far to go; whatever that needs and is not there yet is made first. all: to scores and export.",
+        choices=STAGES,
+    )
+    seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
+    overwrite: bool = option(False, "Make again what another configuration left in --output_dir.")
+    jit_compile: bool = option(
+        False, "Compile training with XLA: slower on a CPU, measure it on a GPU."
+    )
+    mixed_precision: str = option(
+        "off", "Half-precision arithmetic in training.", choices=("off", "float16", "bfloat16")
+    )
+    save_every: float = option(
+        300.0, "Seconds between two saves of a training step's state.", low=0.0
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """One whole run."""
+
+    data: DataConfig = DataConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    student: StudentConfig = StudentConfig()
+    distillation: DistillationConfig = DistillationConfig()
+    run: RunConfig = RunConfig()
+
+    def __post_init__(self) -> None:
+        formats = {"ner": ("auto", "conll", "tsv"), "classification": ("auto", "classification")}
+        if self.data.data_format not in formats[self.data.task]:
+            raise ConfigError(
+                f"--task={self.data.task} reads --data_format {', '.join(formats[self.data.task])}. "
+                f"Received: data_format={self.data.data_format!r}"
+            )
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The config as nested dicts of JSON values."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, dict[str, Any]]) -> "Config":
+        """The inverse of `to_dict`.
+
+        Raises:
+            ConfigError: a section or a field is unknown or missing, or a value is illegal.
+        """
+        sections = {field.name: field.type for field in dataclasses.fields(cls)}
+        made = {}
+        for name, section in sections.items():
+            given = values.get(name)
+            known = {field.name for field in dataclasses.fields(section)}
+            if not isinstance(given, dict) or set(given) != known:
+                received = sorted(given) if isinstance(given, dict) else given
+                raise ConfigError(
+                    f"a configuration needs a section '{name}' with the fields {sorted(known)}. Received: {received}"
+                )
+            made[name] = section(**given)
+        if unknown := set(values) - set(sections):
+            raise ConfigError(f"unknown sections of a configuration. Received: {sorted(unknown)}")
+        return cls(**made)
+
+
+def options(cls: type = Config) -> dict[str, tuple[str, dataclasses.Field]]:
+    """Every flag's name, with the section and the field that it stands for."""
+    return {
+        field.name: (section.name, field)
+        for section in dataclasses.fields(cls)
+        for field in dataclasses.fields(section.type)
+    }

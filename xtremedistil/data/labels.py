@@ -1,0 +1,110 @@
+"""The classes that teacher and student predict.
+
+A teacher that we fine-tune has, beside the entity tags, four marker classes (Section 6, "NER Tags"): padding, the two
+sentence markers, and X for a word's second and later wordpieces. A ready-made teacher keeps its own labels, which
+mostly have no markers: pieces that would need one are then left out of the label losses.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from xtremedistil.errors import CheckpointError, DataError
+
+PAD, CLS, SEP, CONTINUATION = "[PAD]", "[CLS]", "[SEP]", "X"
+MARKERS = (PAD, CLS, SEP, CONTINUATION)
+IGNORED = -1
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Names of the classes, in the order of the logits.
+
+    Attributes:
+        names: every class.
+        task: `ner` or `classification`.
+    """
+
+    names: tuple[str, ...]
+    task: str = "ner"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        if len(set(self.names)) != len(self.names) or len(self.entity_ids) < 2:
+            raise CheckpointError(
+                f"labels must be two or more different names. Received: {', '.join(self.names) or 'none'}"
+            )
+        if self.task == "ner" and "O" not in self.names:
+            raise CheckpointError(f"NER labels must contain O. Received: {', '.join(self.names)}")
+
+    @classmethod
+    def from_data(cls, labels: Iterable[str], task: str) -> "LabelSet":
+        """The label set of a teacher that we fine-tune: the data's labels, sorted, and the markers for NER.
+
+        Args:
+            labels: every tag, or every class, that the data holds.
+            task: `ner` or `classification`.
+        """
+        found = sorted(set(labels) - {"O"})
+        if task == "classification":
+            return cls(tuple(sorted(set(labels))), task)
+        types = sorted({tag[2:] for tag in found})
+        tags = tuple(f"{prefix}-{name}" for name in types for prefix in "BI")
+        return cls((PAD, "O", *tags, CONTINUATION, CLS, SEP), task)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def entity_ids(self) -> np.ndarray:
+        """The classes that decoding may choose, as int32: all but the markers."""
+        markers = MARKERS if self.task == "ner" else ()
+        return np.array([i for i, name in enumerate(self.names) if name not in markers], np.int32)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    def marker(self, name: str) -> int:
+        """The id of a marker class, or IGNORED where this set has none."""
+        return self._index.get(name, IGNORED)
+
+    def encode(self, tags: Sequence[str], where: str) -> list[int]:
+        """The ids of tags or of a class.
+
+        Args:
+            tags: names.
+            where: file and line, for the error.
+
+        Raises:
+            DataError: a name is not in the set, or is a marker.
+        """
+        try:
+            ids = [self._index[tag] for tag in tags]
+        except KeyError as error:
+            raise DataError(self._unknown(str(error.args[0]), where)) from error
+        if self.task == "ner":
+            for tag in tags:
+                if tag in MARKERS:
+                    raise DataError(self._unknown(tag, where))
+        return ids
+
+    def _unknown(self, name: str, where: str) -> str:
+        legal = ", ".join(self.names[i] for i in self.entity_ids)
+        return (
+            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label in the data, or "
+            f"use a teacher that was trained on it. Received: label={name!r}"
+        )
+
+    def decode(self, logits: np.ndarray) -> np.ndarray:
+        """The best class that is no marker.
+
+        Args:
+            logits: `(..., classes)`.
+
+        Returns:
+            `(...)` int32 ids.
+        """
+        return self.entity_ids[np.argmax(logits[..., self.entity_ids], axis=-1)]

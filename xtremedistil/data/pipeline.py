@@ -1,0 +1,178 @@
+"""Encoded sentences to batches: seeded, bucketed by length, and resumable at any batch.
+
+An epoch goes through windows of a few thousand sentences. Inside a window, sentences are sorted by length and cut into
+batches, and the batches are shuffled: a batch then holds sentences of about one length, and little of it is padding.
+The order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it stopped without
+reading what came before.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xtremedistil.data.ragged import Ragged
+
+Batch = dict[str, np.ndarray]
+_WINDOW_SENTENCES = 8192
+_WINDOW_BATCHES = 16
+
+
+class Source(Protocol):
+    """Sentences that can be read in windows."""
+
+    def windows(
+        self, rng: np.random.Generator, sentences: int
+    ) -> list[tuple[int, Callable[[], Ragged]]]:
+        """Shuffled windows of about so many sentences: the number of each, and a function that reads it."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A source that is one `Ragged`."""
+
+    rows: Ragged
+
+    def windows(
+        self, rng: np.random.Generator, sentences: int
+    ) -> list[tuple[int, Callable[[], Ragged]]]:
+        order = rng.permutation(len(self.rows))
+        pieces = [order[start : start + sentences] for start in range(0, len(order), sentences)]
+        return [(len(piece), lambda piece=piece: self.rows.take(piece)) for piece in pieces]
+
+
+@dataclass(frozen=True)
+class InShards:
+    """A source of shards on disk, each a random sample of the whole.
+
+    Attributes:
+        sizes: sentences of each shard.
+        load: reads shard number `i`.
+    """
+
+    sizes: Sequence[int]
+    load: Callable[[int], Ragged]
+
+    def windows(
+        self, rng: np.random.Generator, sentences: int
+    ) -> list[tuple[int, Callable[[], Ragged]]]:
+        windows, group, count = [], [], 0
+        for shard in rng.permutation(len(self.sizes)):
+            group.append(int(shard))
+            count += self.sizes[shard]
+            if count >= sentences:
+                windows.append((count, lambda group=tuple(group): self._read(group)))
+                group, count = [], 0
+        if group:
+            windows.append((count, lambda group=tuple(group): self._read(group)))
+        return windows
+
+    def _read(self, shards: Sequence[int]) -> Ragged:
+        return Ragged.concatenate([self.load(shard) for shard in shards])
+
+
+def _windows(
+    source: Source, batch_size: int, seed: Sequence[int]
+) -> list[tuple[int, Callable[[], Ragged]]]:
+    size = max(_WINDOW_SENTENCES, _WINDOW_BATCHES * batch_size)
+    return source.windows(np.random.default_rng(seed), size)
+
+
+def steps_per_epoch(source: Source, batch_size: int, seed: Sequence[int]) -> int:
+    """Batches that `epoch_batches` yields for this seed; reads nothing."""
+    return sum(-(-count // batch_size) for count, _ in _windows(source, batch_size, seed))
+
+
+def epoch_batches(
+    source: Source, batch_size: int, seed: Sequence[int], start: int = 0, length_step: int = 1
+) -> Iterator[Batch]:
+    """The batches of one epoch, in their shuffled order.
+
+    Args:
+        source: the sentences.
+        batch_size: sentences in a batch (the last of a window may have fewer).
+        seed: what the order depends on: seed, step, epoch.
+        start: the batch to begin with.
+        length_step: pad lengths to a multiple of this, for compilers that want few shapes.
+
+    Yields:
+        What `Ragged.pad` returns.
+    """
+    passed = 0
+    for number, (count, load) in enumerate(_windows(source, batch_size, seed)):
+        batches = -(-count // batch_size)
+        if passed + batches > start:
+            rows = load()
+            rng = np.random.default_rng([*seed, number])
+            order = np.lexsort((rng.random(count), rows.lengths))
+            for batch in rng.permutation(batches)[max(0, start - passed) :]:
+                chosen = order[batch * batch_size : (batch + 1) * batch_size]
+                yield rows.pad(chosen, _rounded(rows.lengths[chosen].max(), length_step))
+        passed += batches
+
+
+def ordered_batches(
+    rows: Ragged, batch_pieces: int, length_step: int = 1
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Batches for a forward pass, shortest sentences first.
+
+    Args:
+        rows: the sentences.
+        batch_pieces: pieces of a batch, padding included; a longer sentence is a batch of its own.
+        length_step: as in `epoch_batches`.
+
+    Yields:
+        Row numbers, `(batch,)`, and what `Ragged.pad` returns for them.
+    """
+    order = np.argsort(rows.lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        lengths = np.maximum(1, -(-rows.lengths[order[start:]] // length_step) * length_step)
+        fits = lengths * np.arange(1, len(lengths) + 1) <= batch_pieces
+        size = max(1, int(np.argmin(fits)) if not fits.all() else len(fits))
+        chosen = order[start : start + size]
+        yield chosen, rows.pad(chosen, int(lengths[size - 1]))
+        start += size
+
+
+def _rounded(length: int, step: int) -> int:
+    return max(1, -(-int(length) // step) * step)
+
+
+def prefetch(batches: Iterable[Batch], ahead: int = 4) -> Iterator[Batch]:
+    """The same batches, made by a thread while the last ones are used; its errors are raised here."""
+    waiting: queue.Queue = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def fill() -> None:
+        try:
+            for batch in batches:
+                if not put((batch, None)):
+                    return
+            put((None, None))
+        except BaseException as error:  # handed over, not swallowed
+            put((None, error))
+
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        while True:
+            batch, error = waiting.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            yield batch
+    finally:
+        stopped.set()

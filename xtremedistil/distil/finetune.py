@@ -1,0 +1,81 @@
+"""Fine-tunes the teacher on D_l end to end (Section 3): AdamW, warm-up, best epoch by validation loss."""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from xtremedistil.config import TeacherConfig
+from xtremedistil.data.labels import IGNORED, LabelSet
+from xtremedistil.data.pipeline import InMemory
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.distil.losses import label_loss
+from xtremedistil.training.loop import LoopOptions, Stream, Term, Training, train
+
+_UNDECAYED = ("bias", "gamma", "beta")
+
+
+def finetune(
+    model: keras.Model,
+    labels: LabelSet,
+    train_rows: Ragged,
+    dev_rows: Ragged,
+    config: TeacherConfig,
+    options: LoopOptions,
+) -> dict[str, Any]:
+    """Trains a teacher in place.
+
+    Args:
+        model: of `build_teacher`.
+        labels: its classes.
+        train_rows: D_l with `ids` and `labels`, cut to the training length.
+        dev_rows: labeled sentences to validate on, cut likewise.
+        config: epochs, batch size, learning rate.
+        options: how to train.
+
+    Returns:
+        The loop's history.
+    """
+
+    def term(outputs: dict, batch: dict) -> tuple:
+        shown = batch["mask"] if labels.task == "ner" else tf.ones_like(batch["mask"][:, 0])
+        mask = shown * tf.cast(tf.not_equal(batch["labels"], IGNORED), tf.float32)
+        return label_loss(outputs["logits"], batch["labels"], mask), tf.reduce_sum(mask)
+
+    def optimizer(steps: int) -> keras.optimizers.Optimizer:
+        warmup = math.ceil(config.teacher_warmup * steps)
+        made = keras.optimizers.AdamW(
+            _LinearDecay(config.teacher_learning_rate, warmup, steps),
+            weight_decay=config.teacher_weight_decay,
+            global_clipnorm=1.0,
+        )
+        made.exclude_from_weight_decay(var_names=list(_UNDECAYED))
+        return made
+
+    training = Training(
+        name="teacher: fine-tuning",
+        terms=(Term("labels", "labeled", 1.0, term),),
+        streams={"labeled": Stream(InMemory(train_rows), dev_rows, config.teacher_batch_size)},
+        epochs=config.teacher_epochs,
+        optimizer=optimizer,
+        seed=[config.teacher_seed, len("teacher")],
+    )
+    return train(model, training, options)
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
+class _LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Up from zero to a peak in `warmup` steps, then down to zero at the last of `steps`, as BERT is fine-tuned."""
+
+    def __init__(self, peak: float, warmup: int, steps: int):
+        self.peak, self.warmup, self.steps = peak, warmup, steps
+
+    def __call__(self, step: Any) -> Any:
+        step = tf.cast(step, tf.float32)
+        up = (step + 1) / max(1, self.warmup)
+        down = (self.steps - step) / max(1, self.steps - self.warmup)
+        return self.peak * tf.clip_by_value(tf.minimum(up, down), 0.0, 1.0)
+
+    def get_config(self) -> dict:
+        return {"peak": self.peak, "warmup": self.warmup, "steps": self.steps}

@@ -1,0 +1,175 @@
+"""The strategies of Table 3 as data: a list of stages, each a list of steps.
+
+A step trains some layers on some losses. Adding a strategy means adding stages here, not an `if` in the trainer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xtremedistil.config import DistillationConfig
+from xtremedistil.errors import ConfigError
+from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, UNFREEZING_ORDER
+
+REPRESENTATION, LOGITS, LABELS = "representation", "logits", "labels"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a strategy with one set of losses.
+
+    Attributes:
+        losses: of `representation`, `logits` (both on the transfer set) and `labels` (on the labeled set).
+        unfreeze: whether layers unfreeze one by one from the top (Section 5.3), or train end to end.
+    """
+
+    losses: tuple[str, ...]
+    unfreeze: bool = False
+
+    @property
+    def epochs_of(self) -> str:
+        """The loss whose `--*_epochs` flag counts this stage's epochs: the last on the transfer set, if any."""
+        return next((loss for loss in (LOGITS, REPRESENTATION) if loss in self.losses), LABELS)
+
+    @property
+    def head(self) -> str:
+        """The head that predicts during and after the stage."""
+        return LABEL_HEAD if LABELS in self.losses else LOGIT_HEAD
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A named way to distil.
+
+    Attributes:
+        name: as in Table 3.
+        stages: one after the other, numbered from 1.
+        per_language: one student per language, scored together (D0).
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    per_language: bool = False
+
+
+_REPRESENTATION = Stage((REPRESENTATION,))
+STRATEGIES = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy("D0", (Stage((LABELS,)),), per_language=True),
+        Strategy("D0-S", (Stage((LABELS,)),)),
+        Strategy("D1", (Stage((LABELS, LOGITS)),)),
+        Strategy("D2", (Stage((LABELS, LOGITS, REPRESENTATION)),)),
+        Strategy("D3.1", (_REPRESENTATION, Stage((LABELS, LOGITS)))),
+        Strategy("D3.2", (_REPRESENTATION, Stage((LABELS, LOGITS), unfreeze=True))),
+        Strategy("D4.1", (_REPRESENTATION, Stage((LOGITS,)), Stage((LABELS,)))),
+        Strategy(
+            "D4.2",
+            (_REPRESENTATION, Stage((LOGITS,), unfreeze=True), Stage((LABELS,), unfreeze=True)),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training: what `train` is called for.
+
+    Attributes:
+        name: its folder, such as `03-logits-encoder`.
+        stage: number of its stage, from 1.
+        losses: as in `Stage`.
+        trained: layers of `UNFREEZING_ORDER` that it trains.
+        newest: the layer that it unfroze, or `all`.
+        head: the head that predicts after it, or None after a stage that trains none.
+        epochs: how many.
+    """
+
+    name: str
+    stage: int
+    losses: tuple[str, ...]
+    trained: tuple[str, ...]
+    newest: str
+    head: str | None
+    epochs: int
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that its losses train."""
+        of_loss = {LABELS: LABEL_HEAD, LOGITS: LOGIT_HEAD}
+        return tuple(of_loss[loss] for loss in self.losses if loss in of_loss)
+
+
+def plan(config: DistillationConfig, heads_on: str = "projection") -> list[Step]:
+    """The steps of a strategy, in order.
+
+    Args:
+        config: strategy, unfreezing and epochs.
+        heads_on: what the heads read; where it is `states`, nothing but the representation loss trains the projection.
+
+    Raises:
+        ConfigError: a list of epochs does not fit the number of steps, or a stage to unfreeze does not exist.
+    """
+    strategy = STRATEGIES[config.strategy]
+    gradual = _gradual_stages(config, strategy)
+    epochs = {
+        LABELS: config.label_epochs,
+        LOGITS: config.logit_epochs,
+        REPRESENTATION: config.representation_epochs,
+    }
+    steps = []
+    for number, stage in enumerate(strategy.stages, 1):
+        layers = _layers(stage, heads_on)
+        sets = [layers[: i + 1] for i in range(len(layers))] if number in gradual else [layers]
+        given = epochs[stage.epochs_of]
+        if len(given) not in (1, len(sets)):
+            raise ConfigError(
+                f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} steps of stage {number} "
+                f"of {strategy.name}. Received: {','.join(map(str, given))}"
+            )
+        for i, trained in enumerate(sets):
+            newest = trained[-1] if number in gradual else "all"
+            steps.append(
+                Step(
+                    name=f"{len(steps) + 1:02d}-{'-'.join(stage.losses)}-{newest}",
+                    stage=number,
+                    losses=stage.losses,
+                    trained=trained,
+                    newest=newest,
+                    head=None if stage.losses == (REPRESENTATION,) else stage.head,
+                    epochs=given[i % len(given)],
+                )
+            )
+    return steps
+
+
+_FLAGS = {LABELS: "label_epochs", LOGITS: "logit_epochs", REPRESENTATION: "representation_epochs"}
+
+
+def _layers(stage: Stage, heads_on: str) -> tuple[str, ...]:
+    """The layers that a stage can train, from the top."""
+    unused = set()
+    if stage.losses == (REPRESENTATION,):
+        unused.add("head")
+    elif heads_on == "states" and REPRESENTATION not in stage.losses:
+        unused.add("projection")
+    return tuple(name for name in UNFREEZING_ORDER if name not in unused)
+
+
+def _gradual_stages(config: DistillationConfig, strategy: Strategy) -> set[int]:
+    if config.unfreeze == ("strategy",):
+        return {number for number, stage in enumerate(strategy.stages, 1) if stage.unfreeze}
+    if config.unfreeze == ("none",):
+        return set()
+    numbers = {int(number) for number in config.unfreeze}
+    if max(numbers) > len(strategy.stages):
+        raise ConfigError(
+            f"--unfreeze names a stage that {strategy.name} does not have; it has {len(strategy.stages)}. "
+            f"Received: unfreeze={','.join(config.unfreeze)}"
+        )
+    return numbers
+
+
+def transfer_targets(steps: Sequence[Step]) -> tuple[str, ...]:
+    """The kinds of teacher targets that some steps need: `logits`, `representation`, both or none."""
+    needed = {loss for step in steps for loss in step.losses}
+    return tuple(loss for loss in (LOGITS, REPRESENTATION) if loss in needed)

@@ -1,0 +1,185 @@
+"""What the teacher says of the transfer set: one pass, kept on disk, used by every epoch of stages 1 and 2.
+
+Shard by shard, beside the shards of encoded sentences: logits, and the states of a block, in half precision, for real
+pieces only. A shard appears whole, with its checksum, so that an interrupted pass goes on with the next shard, and memory
+holds one shard whatever the size of the transfer set.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xtremedistil import artifacts
+from xtremedistil.artifacts import Part
+from xtremedistil.data.corpus import VALIDATION
+from xtremedistil.data.pipeline import InShards, ordered_batches
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.errors import ArtifactError, TrainingError
+from xtremedistil.progress import progress
+
+_TEACHER_PIECES = 4096
+
+# ids and mask, both (batch, length) -> the teacher's outputs by kind of target
+TeacherForward = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+
+
+def missing_targets(kinds: Sequence[str], names: Sequence[str], part: Part) -> dict[str, list[str]]:
+    """Shards that lack a target, or have one of the wrong size, each with the kinds that it lacks."""
+    missing: dict[str, list[str]] = {}
+    for name in names:
+        for kind in kinds:
+            path = part.path(kind, name)
+            if not (
+                artifacts.exists(_record(path))
+                and artifacts.exists(path)
+                and artifacts.size(path) == artifacts.read_json(_record(path))["bytes"]
+            ):
+                missing.setdefault(name, []).append(kind)
+    return missing
+
+
+def make_targets(
+    forward: TeacherForward,
+    missing: Mapping[str, Sequence[str]],
+    sentences: str,
+    length: int,
+    part: Part,
+) -> None:
+    """Runs the teacher once over the shards that lack targets.
+
+    Args:
+        forward: the teacher.
+        missing: of `missing_targets`.
+        sentences: folder of shards of encoded sentences.
+        length: pieces that training sees of a sentence.
+        part: where the targets go, a folder per kind and a file per shard; size and checksum stand beside each.
+    """
+    for kind in {kind for kinds in missing.values() for kind in kinds}:
+        artifacts.make_folder(part.path(kind))
+    for name, kinds in progress(
+        "teacher targets", len(missing), "shards", iterable=missing.items()
+    ):
+        rows = Ragged.load(os.path.join(sentences, name)).truncate(length)
+        for kind, target in teacher_outputs(forward, rows, kinds).items():
+            path = part.path(kind, name)
+            artifacts.remove(_record(path))
+            target.save(path)
+            artifacts.write_json(_record(path), artifacts.describe_file(path))
+
+
+def teacher_outputs(
+    forward: TeacherForward, rows: Ragged, kinds: Sequence[str]
+) -> dict[str, Ragged]:
+    """The teacher's outputs for some sentences, in half precision.
+
+    Args:
+        forward: the teacher.
+        rows: sentences with `ids`.
+        kinds: which outputs.
+
+    Returns:
+        By kind, a `Ragged` of that array: per piece, or per text if the teacher's output has no axis `length`.
+    """
+    rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
+    pieces: dict[str, np.ndarray] = {}
+    sentences: dict[str, np.ndarray] = {}
+    for chosen, batch in ordered_batches(rows, _TEACHER_PIECES):
+        outputs = forward(batch["ids"], batch["mask"])
+        real = batch["mask"] > 0
+        where = (rows.offsets[chosen][:, None] + np.arange(real.shape[1]))[real]
+        for kind in kinds:
+            values = np.asarray(outputs[kind])
+            if values.ndim == 3:
+                _put(pieces, kind, int(rows.offsets[-1]), where, values[real])
+            else:
+                _put(sentences, kind, len(rows), chosen, values)
+    return {
+        kind: Ragged(
+            rows.offsets,
+            {kind: pieces[kind]} if kind in pieces else {},
+            {kind: sentences[kind]} if kind in sentences else {},
+        )
+        for kind in kinds
+    }
+
+
+def _put(
+    arrays: dict[str, np.ndarray], name: str, number: int, where: np.ndarray, values: np.ndarray
+) -> None:
+    if name not in arrays:
+        arrays[name] = np.zeros((number, values.shape[-1]), np.float16)
+    if np.abs(values).max(initial=0) > np.finfo(np.float16).max or np.isnan(values).any():
+        raise TrainingError(
+            f"the teacher's {name} do not fit half precision. Received: values up to {np.abs(values).max()}"
+        )
+    arrays[name][where] = values
+
+
+def _record(path: str) -> str:
+    return path.replace(".safetensors", ".json")
+
+
+@dataclass(frozen=True)
+class StoredTargets:
+    """Transfer sentences with the teacher's targets, as a source of batches.
+
+    Attributes:
+        sentences: folder of shards of encoded sentences.
+        shards: as `corpus.prepare_transfer` described them.
+        part: folder of targets.
+        kinds: which to read: the name in a batch, and the folder of the part.
+        length: pieces that training sees of a sentence.
+        rows: `(full vocabulary,)` row of each piece in the student's table.
+    """
+
+    sentences: str
+    shards: Sequence[Mapping[str, Any]]
+    part: Part
+    kinds: Mapping[str, str]
+    length: int
+    rows: np.ndarray
+    verified: set[str] = dataclasses.field(default_factory=set)
+
+    def source(self) -> InShards:
+        """The shards to train on."""
+        return InShards(
+            [shard["sentences"] for shard in self.shards],
+            lambda i: self._load(self.shards[i]["name"]),
+        )
+
+    def validation(self) -> Ragged:
+        """The held-out sentences."""
+        return self._load(VALIDATION)
+
+    def _load(self, name: str) -> Ragged:
+        """One shard: `ids` are rows of the student's table."""
+        rows = Ragged.load(os.path.join(self.sentences, name)).truncate(self.length)
+        pieces, sentences = {"ids": self.rows[rows.pieces["ids"]]}, {}
+        for kind, folder in self.kinds.items():
+            path = self.part.path(folder, name)
+            target = Ragged.from_bytes(self._read_checked(path), path)
+            if not np.array_equal(target.offsets, rows.offsets):
+                raise ArtifactError(
+                    f"{path}: does not belong to the sentences of the same shard. Remove it."
+                )
+            pieces |= {kind: values for values in target.pieces.values()}
+            sentences |= {kind: values for values in target.sentences.values()}
+        return Ragged(rows.offsets, pieces, sentences)
+
+    def _read_checked(self, path: str) -> bytes:
+        """A target file's content; its checksum is compared the first time."""
+        content = artifacts.read_bytes(path)
+        if path not in self.verified:
+            try:
+                artifacts.check_bytes(content, artifacts.read_json(_record(path)), path)
+            except ArtifactError as error:
+                artifacts.remove(_record(path))
+                raise ArtifactError(
+                    f"{error} Run the same command again: only this shard is made again."
+                ) from error
+            self.verified.add(path)
+        return content

@@ -1,0 +1,86 @@
+"""Runs a config as far as its `--stage` says."""
+
+import os
+from typing import Any
+
+import keras
+from absl import logging
+
+from xtremedistil import artifacts
+from xtremedistil.config import Config
+from xtremedistil.experiments.results import Scores, collect
+from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.summary import summary
+
+_LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
+
+
+def execute(config: Config) -> dict[str, Any] | None:
+    """One run, from wherever it stands to where `--stage` ends.
+
+    Args:
+        config: what to do.
+
+    Returns:
+        The content of `results.json` after `--stage=all`, else None.
+
+    Raises:
+        XtremeDistilError: of the kind that fits what is wrong.
+    """
+    out, last = config.run.output_dir, _LAST_STAGE[config.run.stage]
+    policy = {"off": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+    keras.mixed_precision.set_dtype_policy(policy[config.run.mixed_precision])
+    with artifacts.run_lock(out):
+        run = Run(config)
+        run.check_parts(last)
+        artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())
+        logging.info("%s", describe(run))
+        if last >= 0:
+            _ = run.transfer_data
+        _ = run.teacher_record
+        if last < 0:
+            scores, _ = Scores(run).of_teacher()
+            mean = scores[run.metric_name]
+            logging.info(
+                "teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, mean["mean"], mean["std"]
+            )
+            return None
+        target_cost = run.make_targets()
+        if last == 0:
+            return None
+        records = run.distil(last)
+        if config.run.stage != "all":
+            for step, record in zip(run.steps, records, strict=False):
+                best = record["history"][record["best_epoch"]]
+                logging.info("%-34s validation loss %.4f", step.name, best["validation_loss"])
+            return None
+        results = collect(run, records, target_cost)
+        logging.info("%s", summary(results))
+        return results
+
+
+def describe(run: Run) -> str:
+    """What a run is about to work on, in a few lines."""
+    data, shape = run.data, run.checkpoint.config
+    sizes = {
+        split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
+    }
+    lines = [
+        f"task      {run.config.data.task}, {len(data['languages'])} languages, {len(run.labels)} classes",
+        f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} to score",
+        f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"
+        + (", used as it is" if run.ready_teacher else ""),
+    ]
+    if data["splits_from"]["test"] != "test":
+        lines.append(
+            "note      there is no test file: the development file is scored, and training data validates"
+        )
+    elif data["splits_from"]["dev"] != "dev":
+        lines.append(
+            "note      there is no development file: a slice of the training data validates"
+        )
+    if data["repaired_tags"]:
+        lines.append(
+            f"note      {data['repaired_tags']:,} I- tags began an entity and were made B-"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""What a run tells its user at the end. Reads `results.json`'s content alone; needs no TensorFlow."""
+
+from typing import Any
+
+
+def summary(results: dict[str, Any]) -> str:
+    """The end of a run, in a terminal's width.
+
+    Args:
+        results: the content of `results.json`.
+    """
+    metric = "f1" if results["task"] == "ner" else "accuracy"
+    word = "F1" if metric == "f1" else "accuracy"
+    teacher, student = results["teacher"], results["student"]
+    low, high = results["retained_interval"]
+    lines = ["", f"{'':36}{word:>8}{'  std. dev.':>11}{'seconds':>10}"]
+    lines.append(_row("teacher", teacher[metric], results["parts"]["teacher"]["seconds"]))
+    for step in results["steps"]:
+        lines.append(
+            _row(f"stage {step['stage']}: {_stage_words(step)}", step[metric], step["seconds"])
+        )
+    lines += [
+        "",
+        f"{word} kept      {results['retained']:.1f}% of the teacher's (95% interval {low:.1f} to {high:.1f})",
+        f"parameters   {teacher['parameters']:,} -> {student['parameters']:,} ({results['compression']:.1f}x smaller)",
+        f"on disk      {student['bytes'] / 1e6:.1f} MB",
+    ]
+    for size, batch in results["latency"]["teacher"].items():
+        mine = results["latency"]["student"][size]["median"]
+        lines.append(
+            f"latency      {size.replace('_', ' '):9} teacher {batch['median']:8.2f} ms, student {mine:8.2f} ms "
+            f"({batch['median'] / mine:.1f}x faster; 32 wordpieces, plain TensorFlow)"
+        )
+    if unseen := results["unseen"].get("student"):
+        lines.append(
+            f"unseen       {results['unseen']['sentences']:,} test sentences that training never showed: "
+            f"teacher {results['unseen']['teacher']['mean']:.2f}, student {unseen['mean']:.2f}"
+        )
+    lines += [
+        "",
+        *_languages(teacher[metric]["per_language"], student[metric]["per_language"], word),
+    ]
+    lines += ["", f"student      {student['folder']}", f"SavedModel   {results['saved_model']}"]
+    lines += ["", *_example(results["example"])]
+    lines.append(
+        f"\n{results['seconds'] / 60:.1f} minutes, {results['peak_memory_bytes'] / 2**30:.1f} GiB at the peak."
+    )
+    return "\n".join(lines)
+
+
+def _row(name: str, score: dict[str, Any] | None, seconds: float) -> str:
+    if score is None:
+        return f"{name:36}{'-':>8}{'':>11}{seconds:>10.0f}"
+    return f"{name:36}{score['mean']:>8.2f}{score['std']:>11.2f}{seconds:>10.0f}"
+
+
+def _stage_words(step: dict[str, Any]) -> str:
+    losses = step["name"].split("-", 1)[1].rsplit("-", 1)[0].replace("-", " + ")
+    return losses if step["newest"] == "all" else f"{losses}, + {step['newest']}"
+
+
+def _languages(teacher: dict[str, float], student: dict[str, float], word: str) -> list[str]:
+    """Scores per language, several to a line."""
+    if set(teacher) == {""}:
+        return []
+    cells = [
+        f"{name or '(none)':>7} {teacher[name]:5.1f} -> {student[name]:5.1f}" for name in teacher
+    ]
+    lines = [f"{word} per language, teacher -> student:"]
+    return lines + [
+        "".join(f"{cell:>24}" for cell in cells[i : i + 4]) for i in range(0, len(cells), 4)
+    ]
+
+
+def _example(example: dict[str, Any]) -> list[str]:
+    if isinstance(example["answer"], str):
+        return [f"for example  {example['text']}", f"             -> {example['answer']}"]
+    words = [word if tag == "O" else f"{word}[{tag}]" for word, tag in example["answer"]]
+    return [f"for example  {' '.join(words)}"]

@@ -1,0 +1,34 @@
+"""A model's weights as a file: named tensors, no code, no pickle."""
+
+import keras
+import numpy as np
+import safetensors.numpy
+
+from xtremedistil import artifacts
+from xtremedistil.errors import ArtifactError
+
+
+def save_weights(path: str, model: keras.Model) -> None:
+    """Writes a model's weights by name."""
+    tensors = {v.path: np.array(v) for v in model.weights}
+    artifacts.write_bytes(path, safetensors.numpy.save(tensors))
+
+
+def load_weights(path: str, model: keras.Model) -> None:
+    """Gives a model the weights that `save_weights` wrote.
+
+    Raises:
+        ArtifactError: the file is damaged, or is of another model.
+    """
+    try:
+        tensors = safetensors.numpy.load(artifacts.read_bytes(path))
+    except safetensors.SafetensorError as error:
+        raise ArtifactError(f"{path}: not a whole safetensors file ({error}).") from error
+    for variable in model.weights:
+        values = tensors.get(variable.path)
+        if values is None or values.shape != tuple(variable.shape):
+            found = "nothing" if values is None else values.shape
+            raise ArtifactError(
+                f"{path}: {variable.path} must have shape {tuple(variable.shape)}. Received: {found}"
+            )
+        variable.assign(values)

@@ -1,0 +1,178 @@
+"""The training tokenization as a TensorFlow graph: raw strings in, wordpieces and word offsets out.
+
+`tensorflow_text`'s own BERT tokenizer folds case and compatibility forms differently from the reference (it differs on
+up to 6% of real sentences), so the reference's steps are rebuilt here one by one. The character classes are read
+from the training tokenizer itself, code point by code point, so that graph and training agree on all of Unicode.
+Words are what white space separates, as in training data.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+from tokenizers import normalizers, pre_tokenizers
+
+from xtremedistil.data.tokenization import WHITESPACE, WordPiece
+
+_CODE_POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
+_LETTER = "a"  # stays as it is under every rule
+
+
+@dataclass(frozen=True)
+class CharacterClasses:
+    """RE2 classes of what BERT's steps treat alike.
+
+    Attributes:
+        removed: dropped by text cleaning.
+        mark: dropped after decomposition.
+        ideograph: surrounded by spaces.
+        punctuation: a token of its own.
+    """
+
+    removed: str
+    mark: str
+    ideograph: str
+    punctuation: str
+
+
+@cache
+def character_classes() -> CharacterClasses:
+    """Asks the training tokenizer about every code point (about two seconds, once)."""
+    off = {
+        "clean_text": False,
+        "handle_chinese_chars": False,
+        "strip_accents": False,
+        "lowercase": False,
+    }
+
+    def changed(rule: str) -> list[int]:
+        """Code points that one rule of the normalizer alters."""
+        normalizer = normalizers.BertNormalizer(**(off | {rule: True}))
+        return [
+            c
+            for c in _CODE_POINTS
+            if normalizer.normalize_str(_LETTER + chr(c)) != _LETTER + chr(c)
+        ]
+
+    accents = normalizers.BertNormalizer(**(off | {"strip_accents": True}))
+    splitter = pre_tokenizers.BertPreTokenizer()
+    joined = _LETTER.join(chr(c) for c in _CODE_POINTS)
+    spans = {span for _, span in splitter.pre_tokenize_str(joined)}
+    spaces = {ord(c) for c in joined if c.isspace()}
+    cleaning = normalizers.BertNormalizer(**(off | {"clean_text": True}))
+    return CharacterClasses(
+        removed=_class(
+            [0]
+            + [
+                c
+                for c in changed("clean_text")
+                if cleaning.normalize_str(_LETTER + chr(c)) == _LETTER
+            ]
+        ),
+        mark=_class(
+            c
+            for c in changed("strip_accents")
+            if accents.normalize_str(_LETTER + chr(c)) == _LETTER
+        ),
+        ideograph=_class(changed("handle_chinese_chars")),
+        punctuation=_class(
+            c for i, c in enumerate(_CODE_POINTS) if (2 * i, 2 * i + 1) in spans and c not in spaces
+        ),
+    )
+
+
+def _class(code_points: Iterable[int]) -> str:
+    """An RE2 character class of code points."""
+    ranges: list[list[int]] = []
+    for c in sorted(code_points):
+        if ranges and ranges[-1][1] == c - 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
+    return "[" + "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in ranges) + "]"
+
+
+class GraphTokenizer(tf.Module):
+    """Splits raw strings into words and wordpieces, in ops of TensorFlow and tensorflow_text alone."""
+
+    def __init__(self, rules: WordPiece):
+        super().__init__(name="tokenizer")
+        self.rules = rules
+        self.classes = character_classes()
+        # Longer than any word that the rules allow: over-long words are replaced before they get here.
+        bytes_per_word = 4 * rules.max_word_characters + 16
+        self.wordpiece = tf_text.FastWordpieceTokenizer(
+            list(rules.vocabulary),
+            max_bytes_per_word=bytes_per_word,
+            unknown_token=rules.unknown,
+            no_pretokenization=True,
+        )
+
+    def words(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Words, and where they begin and end.
+
+        Args:
+            texts: `(batch,)` valid UTF-8.
+
+        Returns:
+            Ragged `(batch, words)`: the words, their first byte, and the byte after their last.
+        """
+        space = f"[{WHITESPACE}]+"
+        return tf_text.regex_split_with_offsets(texts, space)
+
+    def pieces(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Wordpieces of words.
+
+        Args:
+            words: ragged `(batch, words)` strings.
+
+        Returns:
+            Ragged `(batch, words, pieces)` int32 ids in the full vocabulary; every word has at least one.
+        """
+        rules, classes = self.rules, self.classes
+        flat = words.values
+        if rules.clean_text:
+            flat = tf.strings.regex_replace(flat, classes.removed, "")
+        if rules.split_chinese:
+            flat = tf.strings.regex_replace(flat, f"({classes.ideograph})", r" \1 ")
+        if rules.strip_accents:
+            flat = tf.strings.regex_replace(tf_text.normalize_utf8(flat, "NFD"), classes.mark, "")
+        if rules.lowercase:
+            # The reference folds each character by itself; ICU would turn a capital sigma at a word's end into another one.
+            flat = tf.strings.lower(tf.strings.regex_replace(flat, "Σ", "σ"), encoding="utf-8")
+        tokens = tf_text.regex_split(flat, f"\\s|{classes.punctuation}", classes.punctuation)
+        too_long = tf.strings.length(tokens.values, unit="UTF8_CHAR") > rules.max_word_characters
+        tokens = tokens.with_values(tf.where(too_long, rules.unknown, tokens.values))
+        ids = self.wordpiece.tokenize(tokens).merge_dims(1, 2)
+        unknown = tf.fill([tf.size(flat), 1], tf.constant(rules.id_of(rules.unknown), ids.dtype))
+        empty = tf.cast(tf.equal(ids.row_lengths(), 0), tf.int64)
+        ids = tf.concat([ids, tf.RaggedTensor.from_tensor(unknown, lengths=empty)], axis=1)
+        return words.with_values(tf.cast(ids, tf.int32))
+
+    def sentences(self, pieces: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Whole sentences, as models read them.
+
+        Args:
+            pieces: of `pieces`.
+
+        Returns:
+            Ragged `(batch, length)` int32 ids with [CLS] and [SEP], and ragged `(batch, words)` positions of the first piece
+            of each word.
+        """
+        rows = pieces.nrows()
+        marker = tf.ones([rows, 1], tf.int32)
+        cls, sep = (self.rules.id_of(piece) for piece in (self.rules.cls, self.rules.sep))
+        ids = tf.concat([cls * marker, pieces.merge_dims(1, 2), sep * marker], axis=1)
+        counts = pieces.with_values(tf.cast(pieces.values.row_lengths(), tf.int32))
+        before = tf.cumsum(counts.values, exclusive=True)
+        starts = tf.gather(tf.concat([before, [0]], 0), pieces.row_starts())
+        first = counts.with_values(before - tf.repeat(starts, counts.row_lengths()) + 1)
+        return ids, first
+
+
+def valid_utf8(texts: Any) -> tf.Tensor:
+    """The same strings with what is not UTF-8 replaced by U+FFFD."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
