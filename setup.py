@@ -22,7 +22,7 @@ setup(
             "corpus/manifest.json",
             "corpus/*/*.xz",
             "templates/*.txt",
-            "vocabulary/*",
+            "wordpiece/*",
         ],
     },
     install_requires=[

@@ -118,7 +118,7 @@ def test_the_package_needs_the_standard_library_only():
 def test_counts(labeled, transfer):
     """Each split of each language has its number of sentences."""
     counts = manifest()["sentences"]
-    assert counts == {"train": 150, "dev": 30, "test": 60, "transfer": 500}
+    assert counts == {"train": 300, "dev": 30, "test": 60, "transfer": 500}
     for (language, split), sentences in labeled.items():
         assert len(sentences) == counts[split], (language, split)
     for language, sentences in transfer.items():

@@ -73,9 +73,6 @@ class Run:
 
     def _check_fit(self) -> None:
         config, shape = self.config, self.checkpoint.config
-        if self.needs_states:
-            check_layer(config.distillation.teacher_layer, shape.blocks)
-        check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
         if config.data.max_seq_length > shape.max_positions:
             raise ConfigError(
                 f"--max_seq_length must not be above the teacher's {shape.max_positions} positions. "
@@ -86,6 +83,10 @@ class Run:
                 f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
                 f"Received: teacher={config.teacher.teacher!r}"
             )
+        if config.run.stage != "teacher":  # which needs no student
+            if self.needs_states:
+                check_layer(config.distillation.teacher_layer, shape.blocks)
+            check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
 
     def _lay_out(self) -> None:
         """Names every part, with what it is made from."""

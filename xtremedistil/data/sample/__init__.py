@@ -35,4 +35,4 @@ def corpus_dir() -> str:
 
 def vocabulary_dir() -> str:
     """Path of the packaged WordPiece vocabulary of the default teacher."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "vocabulary")
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "wordpiece")

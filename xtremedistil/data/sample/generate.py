@@ -21,7 +21,7 @@ from xtremedistil.data.sample import LANGUAGES, names, sentences
 
 # One of the seeds under which each part has enough of the names of every language.
 SEED = 89
-COUNTS = {"train": 150, "dev": 30, "test": 60, "transfer": 500}
+COUNTS = {"train": 300, "dev": 30, "test": 60, "transfer": 500}
 NAME_SOURCES = ("Babel", "Faker")
 # A split whose templates and names are used up would never be complete.
 _MAX_DRAWS_PER_SENTENCE = 100
