@@ -58,9 +58,9 @@ class Rules:
     max_words: int = 5000
 
 
-def _fail(path: str, line: int, rule: str, **received: object) -> DataError:
+def _fail(path: str, number: int, rule: str, /, **received: object) -> DataError:
     values = " ".join(f"{name}={_clip(value)}" for name, value in received.items())
-    return DataError(f"{path}:{line}: {rule} Received: {values}")
+    return DataError(f"{path}:{number}: {rule} Received: {values}")
 
 
 def _clip(value: object) -> str:

@@ -285,7 +285,7 @@ class Run:
         """The student as it starts."""
         model = build_student(self.student_shape, self.config.student.dropout, self.config.run.seed)
         if self.config.student.embeddings == "svd":
-            table = np.asarray(self.teacher_model().get_layer("word_embeddings").embeddings)
+            table = self.teacher_model().get_layer("word_embeddings").embeddings.numpy()
             model.get_layer("embeddings").set_weights(
                 [svd(table, self.student_shape.embedding_dim)[self.pieces]]
             )

@@ -369,7 +369,7 @@ def collect(model: keras.Model, config: BertConfig) -> dict[str, np.ndarray]:
     """The inverse of `assign`: the encoder's weights under a checkpoint's names."""
     collected = {}
     for (layer, weight), name in _tensor_table(config).items():
-        values = np.asarray(getattr(model.get_layer(layer), weight))
+        values = getattr(model.get_layer(layer), weight).numpy()
         collected[f"bert.{name}"] = np.ascontiguousarray(values.T if weight == "kernel" else values)
     return collected
 

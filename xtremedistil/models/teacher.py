@@ -186,8 +186,8 @@ def save_teacher(
     """
     head = model.get_layer("head")
     tensors = bert.collect(model, checkpoint.config)
-    tensors["classifier.weight"] = np.array(np.asarray(head.kernel).T, order="C")
-    tensors["classifier.bias"] = np.asarray(head.bias)
+    tensors["classifier.weight"] = np.ascontiguousarray(head.kernel.numpy().T)
+    tensors["classifier.bias"] = head.bias.numpy()
     artifacts.write_bytes(
         os.path.join(folder, bert.WEIGHTS), safetensors.numpy.save(tensors, {"format": "pt"})
     )

@@ -1,7 +1,6 @@
 """A model's weights as a file: named tensors, no code, no pickle."""
 
 import keras
-import numpy as np
 import safetensors.numpy
 
 from xtremedistil import artifacts
@@ -10,7 +9,7 @@ from xtremedistil.errors import ArtifactError
 
 def save_weights(path: str, model: keras.Model) -> None:
     """Writes a model's weights by name."""
-    tensors = {v.path: np.array(v) for v in model.weights}
+    tensors = {v.path: v.numpy() for v in model.weights}
     artifacts.write_bytes(path, safetensors.numpy.save(tensors))
 
 

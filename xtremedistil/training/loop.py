@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil import artifacts
 from xtremedistil.data.pipeline import (
     Batch,
     Source,
@@ -147,6 +148,7 @@ class _Loop:
         self.steps = [self._steps(self.main, epoch) for epoch in range(training.epochs)]
         self.optimizer = training.optimizer(max(1, sum(self.steps)))
         self.optimizer.build(model.trainable_variables)
+        artifacts.make_folder(options.folder)
         self.state = TrainingState(os.path.join(options.folder, STATE_FILE), model, self.optimizer)
         self.train_step, self.validation_steps = self._compile()
         self.writer = (

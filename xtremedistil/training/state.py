@@ -30,7 +30,7 @@ class TrainingState:
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
         self.best_epoch, self.best_score = 0, -np.inf
-        self.best = [np.array(v) for v in model.trainable_variables]
+        self.best = [v.numpy() for v in model.trainable_variables]
 
     def summary(self) -> dict[str, str]:
         """What the progress line shows of past epochs."""
@@ -45,7 +45,7 @@ class TrainingState:
         self.history.append(entry)
         if score > self.best_score:
             self.best_epoch, self.best_score = entry["epoch"], score
-            self.best = [np.array(v) for v in self.model.trainable_variables]
+            self.best = [v.numpy() for v in self.model.trainable_variables]
         self.epoch, self.batch, self.losses, self.seconds = entry["epoch"], 0, [], 0.0
 
     def restore_best(self) -> None:
@@ -60,7 +60,7 @@ class TrainingState:
         """Writes the file, whole or not at all."""
         tensors = {f"best.{i:05d}": value for i, value in enumerate(self.best)}
         for group, variables in self._groups().items():
-            tensors |= {f"{group}.{i:05d}": np.array(v) for i, v in enumerate(variables)}
+            tensors |= {f"{group}.{i:05d}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
         meta = json.dumps({name: getattr(self, name) for name in _META})
         artifacts.write_bytes(self.path, safetensors.numpy.save(tensors, {"training": meta}))
 

@@ -1,0 +1,185 @@
+"""The training loop on a model that is small enough to know the answer."""
+
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from xtremedistil.data.pipeline import InMemory
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.errors import TrainingError
+from xtremedistil.training import loop as loop_module
+from xtremedistil.training.loop import STATE_FILE, LoopOptions, Stream, Term, Training, train
+
+
+def rows_of(number, seed):
+    """Sentences of ids, whose target is the id's parity."""
+    rng = np.random.default_rng(seed)
+    ids = [rng.integers(1, 20, rng.integers(2, 6)).astype(np.int32) for _ in range(number)]
+    return Ragged.from_lists({"ids": ids, "target": [(i % 2).astype(np.float32) for i in ids]}, {})
+
+
+def build(dropout=0.0):
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(20, 4, name="embeddings")(ids)
+    x = keras.layers.Dropout(dropout, seed=5)(x)
+    return keras.Model(ids, keras.layers.Dense(1, name="head")(x))
+
+
+def squared(outputs, batch):
+    error = tf.square(outputs[..., 0] - batch["target"]) * batch["mask"]
+    count = tf.reduce_sum(batch["mask"])
+    return tf.reduce_sum(error) / count, count
+
+
+def training(epochs=3, rate=0.05, metric=None, loss=squared, streams=("a",)):
+    return Training(
+        name="parity",
+        terms=[Term(name, name, 1.0, loss) for name in streams],
+        streams={
+            n: Stream(InMemory(rows_of(200, i)), rows_of(50, 9), 16) for i, n in enumerate(streams)
+        },
+        epochs=epochs,
+        optimizer=lambda steps: keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(rate, steps)
+        ),
+        seed=[1],
+        metric=metric,
+    )
+
+
+def validation_loss(model):
+    rows = rows_of(50, 9)
+    batch = rows.pad(np.arange(50))
+    return float(squared(model(batch["ids"]), batch)[0])
+
+
+def test_it_learns_and_reports_what_it_kept(tmp_path):
+    model = build()
+    result = train(model, training(epochs=5), LoopOptions(str(tmp_path)))
+    losses = [entry["validation_loss"] for entry in result["history"]]
+    assert [entry["epoch"] for entry in result["history"]] == [0, 1, 2, 3, 4, 5]
+    assert losses[0] > 0.2
+    assert losses[-1] < 0.01
+    assert validation_loss(model) == pytest.approx(losses[result["best_epoch"]], rel=1e-5)
+
+
+def test_training_cannot_make_a_model_worse(tmp_path):
+    model = build()
+    train(model, training(epochs=5), LoopOptions(str(tmp_path / "a")))
+    before = [w.numpy() for w in model.weights]
+    result = train(model, training(epochs=2, rate=5.0), LoopOptions(str(tmp_path / "b")))
+    assert result["best_epoch"] == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_frozen_layers_stay_as_they_are(tmp_path):
+    model = build()
+    model.get_layer("embeddings").trainable = False
+    table = model.get_layer("embeddings").embeddings.numpy()
+    head = model.get_layer("head").kernel.numpy()
+    train(model, training(), LoopOptions(str(tmp_path)))
+    np.testing.assert_array_equal(model.get_layer("embeddings").embeddings.numpy(), table)
+    assert not np.array_equal(model.get_layer("head").kernel.numpy(), head)
+
+
+def test_a_metric_can_choose_instead_of_the_loss(tmp_path):
+    scores = iter([10, 50, 90, 20])
+    result = train(build(), training(metric=lambda: next(scores)), LoopOptions(str(tmp_path)))
+    assert result["best_epoch"] == 2
+    assert [entry["metric"] for entry in result["history"]] == [10, 50, 90, 20]
+
+
+def test_no_epochs_change_nothing(tmp_path):
+    result = train(build(), training(epochs=0), LoopOptions(str(tmp_path)))
+    assert result["best_epoch"] == 0
+    assert len(result["history"]) == 1
+
+
+class Killed(BaseException):
+    """Stands for a signal that no code can catch."""
+
+
+@pytest.mark.parametrize("streams", [("a",), ("a", "b")])
+@pytest.mark.parametrize("killed_at", [1, 7, 13, 14, 30])
+def test_a_killed_training_ends_with_the_same_weights(tmp_path, monkeypatch, killed_at, streams):
+    monkeypatch.setattr(loop_module, "_CHECKED_STEPS", 3)
+    options = LoopOptions(str(tmp_path / "killed"), save_every=0)
+    whole = build(dropout=0.3)
+    expected = train(whole, training(streams=streams), LoopOptions(str(tmp_path / "whole")))
+    seen = 0
+
+    def dying(outputs, batch):
+        nonlocal seen
+        loss, count = squared(outputs, batch)
+
+        def tick():
+            nonlocal seen
+            seen += 1
+            if seen == killed_at:
+                raise Killed
+            return np.float32(0)
+
+        return loss + tf.numpy_function(tick, [], tf.float32), count
+
+    with pytest.raises(BaseException):  # noqa: B017, PT011 (TensorFlow wraps it)
+        train(build(dropout=0.3), training(loss=dying, streams=streams), options)
+    resumed = build(dropout=0.3)
+    if os.path.exists(tmp_path / "killed" / STATE_FILE):  # then what a new process starts from does not matter
+        for variable in resumed.weights:
+            variable.assign(variable + 1)
+    result = train(resumed, training(streams=streams), options)
+    assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True))
+    for a, b in zip(expected["history"], result["history"], strict=True):
+        assert {k: v for k, v in a.items() if k != "seconds"} == {
+            k: v for k, v in b.items() if k != "seconds"
+        }
+
+
+def test_a_damaged_state_starts_the_step_again(tmp_path):
+    options = LoopOptions(str(tmp_path))
+    model = build()
+    train(model, training(), options)
+    path = os.path.join(tmp_path, STATE_FILE)
+    with open(path, "r+b") as file:
+        file.truncate(os.path.getsize(path) // 2)
+    again = build()
+    train(again, training(), options)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(tmp_path):
+    model = build()
+    before = [w.numpy() for w in model.weights]
+
+    def exploding(outputs, batch):
+        loss, count = squared(outputs, batch)
+        return loss / 0.0, count
+
+    message = (
+        r"parity: the loss is no longer finite in epoch 1, batches 1 to 13\..*lower learning rate"
+    )
+    with pytest.raises(TrainingError, match=message):
+        train(model, training(loss=exploding), LoopOptions(str(tmp_path)))
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_compiled_training_learns_the_same(tmp_path):
+    plain, compiled = build(), build()
+    train(plain, training(epochs=1), LoopOptions(str(tmp_path / "a")))
+    train(compiled, training(epochs=1), LoopOptions(str(tmp_path / "b"), jit_compile=True))
+    for a, b in zip(plain.get_weights(), compiled.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_logs_are_written_for_tensorboard(tmp_path):
+    train(build(), training(), LoopOptions(str(tmp_path / "a"), log_folder=str(tmp_path / "logs")))
+    (name,) = os.listdir(tmp_path / "logs")
+    events = list(tf.compat.v1.train.summary_iterator(str(tmp_path / "logs" / name)))
+    tags = {value.tag for event in events for value in event.summary.value}
+    assert tags == {"loss", "validation_loss", "learning_rate"}
+    assert json.dumps(sorted({event.step for event in events})) == "[0, 1, 2, 3]"

@@ -1,0 +1,139 @@
+"""Ragged sentences, and batches that are bucketed, seeded and resumable."""
+
+import numpy as np
+import pytest
+
+from xtremedistil.data.pipeline import (
+    InMemory,
+    InShards,
+    epoch_batches,
+    ordered_batches,
+    prefetch,
+    steps_per_epoch,
+)
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.errors import ArtifactError
+
+
+def ragged(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    ids = [rng.integers(1, 1000, n).astype(np.int32) for n in lengths]
+    states = [rng.normal(size=(n, 3)).astype(np.float16) for n in lengths]
+    return Ragged.from_lists({"ids": ids, "states": states}, {"row": np.arange(len(lengths))})
+
+
+def natural(number, seed=0):
+    """Lengths spread about as WikiAnn's are: many short, some long."""
+    return np.clip(np.random.default_rng(seed).lognormal(2.6, 0.5, number), 3, 32).astype(int)
+
+
+def test_take_truncate_and_pad():
+    rows = Ragged.from_lists(
+        {"ids": [np.array([1, 2, 9]), np.array([1, 3, 4, 5, 9]), np.array([1, 9])]},
+        {"n": [7, 8, 9]},
+    )
+    taken = rows.take(np.array([2, 1]))
+    assert taken.offsets.tolist() == [0, 2, 7]
+    assert taken.pieces["ids"].tolist() == [1, 9, 1, 3, 4, 5, 9]
+    assert taken.sentences["n"].tolist() == [9, 8]
+    short = rows.truncate(4)
+    assert short.pieces["ids"].tolist() == [1, 2, 9, 1, 3, 4, 9, 1, 9]  # the last piece stays
+    batch = rows.pad(np.array([0, 2]), length=4)
+    assert batch["ids"].tolist() == [[1, 2, 9, 0], [1, 9, 0, 0]]
+    assert batch["mask"].tolist() == [[1, 1, 1, 0], [1, 1, 0, 0]]
+    assert batch["n"].tolist() == [7, 9]
+
+
+def test_concatenate_and_a_round_trip_through_bytes():
+    parts = [ragged([3, 1]), ragged([2], seed=1)]
+    whole = Ragged.concatenate(parts)
+    again = Ragged.from_bytes(whole.to_bytes(), "somewhere")
+    assert again.offsets.tolist() == [0, 3, 4, 6]
+    np.testing.assert_array_equal(again.pieces["states"][4:], parts[1].pieces["states"])
+    with pytest.raises(ArtifactError, match="somewhere: not a file of encoded sentences"):
+        Ragged.from_bytes(whole.to_bytes()[:-3], "somewhere")
+
+
+@pytest.fixture(params=["memory", "shards"])
+def source(request):
+    rows = ragged(natural(20_000))
+    if request.param == "memory":
+        return InMemory(rows)
+    starts = range(0, len(rows), 2048)
+    shards = [rows.take(np.arange(start, min(start + 2048, len(rows)))) for start in starts]
+    return InShards([len(shard) for shard in shards], lambda i: shards[i])
+
+
+def test_an_epoch_shows_every_sentence_once(source):
+    batches = list(epoch_batches(source, 512, [1, 2]))
+    rows = np.concatenate([batch["row"] for batch in batches])
+    assert sorted(rows) == list(range(20_000))
+    assert len(batches) == steps_per_epoch(source, 512, [1, 2])
+
+
+def test_little_of_what_is_computed_is_padding(source):
+    batches = list(epoch_batches(source, 512, [0]))
+    real = sum(batch["mask"].sum() for batch in batches)
+    computed = sum(batch["mask"].size for batch in batches)
+    assert 1 - real / computed < 0.08
+
+
+def test_order_depends_on_the_seed_alone(source):
+    def first_rows(seed):
+        return [batch["row"].tolist() for batch in epoch_batches(source, 512, seed)]
+
+    assert first_rows([5, 0]) == first_rows([5, 0])
+    assert first_rows([5, 0]) != first_rows([5, 1])
+    lengths = [batch["ids"].shape[1] for batch in epoch_batches(source, 512, [5, 0])]
+    assert lengths != sorted(lengths)  # not short sentences first
+
+
+@pytest.mark.parametrize("start", [1, 15, 16, 17, 38])
+def test_an_epoch_goes_on_from_any_batch(source, start):
+    whole = list(epoch_batches(source, 512, [3]))
+    rest = list(epoch_batches(source, 512, [3], start=start))
+    assert len(rest) == len(whole) - start
+    for a, b in zip(whole[start:], rest, strict=True):
+        assert a.keys() == b.keys()
+        assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_what_is_passed_over_is_not_read():
+    loaded = []
+
+    def load(i):
+        loaded.append(i)
+        return ragged([4] * 2048, seed=i)
+
+    source = InShards([2048] * 40, load)
+    next(iter(epoch_batches(source, 512, [0], start=140)))
+    assert len(loaded) == 4  # one window of four shards
+
+
+def test_lengths_may_be_rounded_up(source):
+    lengths = {batch["ids"].shape[1] for batch in epoch_batches(source, 512, [0], length_step=8)}
+    assert lengths <= {8, 16, 24, 32}
+
+
+def test_ordered_batches_hold_every_row_within_the_budget():
+    rows = ragged([*natural(500), 900])
+    seen, sizes = [], []
+    for chosen, batch in ordered_batches(rows, 640):
+        seen.extend(chosen)
+        sizes.append(batch["ids"].size)
+        np.testing.assert_array_equal(batch["row"], chosen)
+    assert sorted(seen) == list(range(501))
+    assert sorted(sizes)[-2] <= 640 < sorted(sizes)[-1] == 900
+
+
+def test_prefetch_keeps_order_and_hands_over_errors():
+    def broken():
+        yield {"n": 1}
+        yield {"n": 2}
+        raise ArtifactError("shard 7 is damaged")
+
+    seen = []
+    with pytest.raises(ArtifactError, match="shard 7"):
+        for batch in prefetch(broken(), ahead=1):
+            seen.append(batch["n"])
+    assert seen == [1, 2]

@@ -1,0 +1,93 @@
+"""Strategies as data: their steps, layers, heads and epochs."""
+
+import pytest
+
+from xtremedistil.config import STRATEGIES as NAMES
+from xtremedistil.config import DistillationConfig
+from xtremedistil.distil.strategies import STRATEGIES, plan, transfer_targets
+from xtremedistil.errors import ConfigError
+
+UP = ("head", "projection", "encoder", "embeddings")
+
+
+def steps_of(strategy, **options):
+    heads_on = options.pop("heads_on", "projection")
+    return plan(DistillationConfig(strategy=strategy, **options), heads_on)
+
+
+def test_every_name_of_the_flag_is_a_strategy():
+    assert tuple(STRATEGIES) == NAMES
+
+
+def test_d42_is_table_4():
+    steps = steps_of("D4.2")
+    assert [step.name for step in steps] == [
+        "01-representation-all",
+        "02-logits-head",
+        "03-logits-projection",
+        "04-logits-encoder",
+        "05-logits-embeddings",
+        "06-labels-head",
+        "07-labels-projection",
+        "08-labels-encoder",
+        "09-labels-embeddings",
+    ]
+    assert [step.stage for step in steps] == [1, 2, 2, 2, 2, 3, 3, 3, 3]
+    assert steps[0].trained == UP[1:]  # end to end, and there is no head yet
+    assert [step.trained for step in steps[1:5]] == [UP[:n] for n in (1, 2, 3, 4)]
+    assert [step.head for step in steps] == [None, *["logit_head"] * 4, *["label_head"] * 4]
+    assert transfer_targets(steps) == ("logits", "representation")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "losses", "gradual"),
+    [
+        ("D0-S", [("labels",)], 1),
+        ("D1", [("labels", "logits")], 1),
+        ("D2", [("labels", "logits", "representation")], 1),
+        ("D3.1", [("representation",), ("labels", "logits")], 1),
+        ("D3.2", [("representation",), ("labels", "logits")], 4),
+        ("D4.1", [("representation",), ("logits",), ("labels",)], 1),
+    ],
+)
+def test_table_3(strategy, losses, gradual):
+    steps = steps_of(strategy)
+    by_stage = {step.stage: step.losses for step in steps}
+    assert list(by_stage.values()) == losses
+    assert sum(step.stage == 2 for step in steps) == (gradual if len(losses) > 1 else 0)
+    assert steps[-1].trained == UP
+    assert steps[-1].head == "label_head"
+
+
+def test_joint_steps_train_both_heads():
+    (step,) = steps_of("D1")
+    assert set(step.heads) == {"logit_head", "label_head"}
+
+
+def test_labels_alone_need_no_targets():
+    assert transfer_targets(steps_of("D0-S")) == ()
+
+
+def test_unfreeze_overrides_the_strategy():
+    assert len(steps_of("D4.2", unfreeze=("none",))) == 3
+    assert [s.stage for s in steps_of("D4.1", unfreeze=("1", "3"))] == [1, 1, 1, 2, 3, 3, 3, 3]
+    with pytest.raises(ConfigError, match=r"names a stage that D1 does not have; it has 1"):
+        steps_of("D1", unfreeze=("2",))
+
+
+def test_epochs_per_step():
+    steps = steps_of(
+        "D4.2", representation_epochs=(3,), logit_epochs=(1, 2, 4, 8), label_epochs=(5,)
+    )
+    assert [step.epochs for step in steps] == [3, 1, 2, 4, 8, 5, 5, 5, 5]
+    with pytest.raises(
+        ConfigError,
+        match=r"--logit_epochs takes one number, or one for each of the 4 steps of stage 2",
+    ):
+        steps_of("D4.2", logit_epochs=(1, 2))
+
+
+def test_heads_on_states_leave_the_projection_alone():
+    steps = steps_of("D4.2", heads_on="states")
+    assert [step.newest for step in steps] == ["all", *["head", "encoder", "embeddings"] * 2]
+    assert steps[0].trained == UP[1:]

@@ -1,0 +1,110 @@
+"""The student's sizes, layers and heads."""
+
+import keras
+import numpy as np
+import pytest
+
+from xtremedistil.models.student import (
+    LABEL_HEAD,
+    LOGIT_HEAD,
+    StudentShape,
+    build_student,
+    copy_head,
+    deployed,
+    set_trainable,
+)
+
+# Tables 15 (BiLSTM) and 16: (E, H) -> millions of parameters, as printed there.
+TABLE_15 = {
+    (50, 100): 4.7, (200, 100): 18.1, (300, 100): 27, (50, 200): 5.1, (300, 200): 27.7, (50, 400): 6.5,
+    (200, 400): 20.2, (100, 400): 11.1, (300, 400): 29.4, (50, 600): 8.5, (100, 600): 13.1, (200, 600): 22.5,
+    (300, 600): 31.8,
+}  # fmt: skip
+TABLE_16 = {
+    (300, 600): 31.8, (200, 600): 22.5, (300, 400): 29.4, (200, 400): 20.2, (100, 600): 13.1, (100, 400): 11.1,
+    (50, 600): 8.5, (300, 200): 27.7, (200, 200): 18.7, (50, 400): 6.5, (100, 200): 9.6, (50, 200): 5.1,
+    (300, 100): 27, (200, 100): 18.1, (100, 100): 9.2, (50, 100): 4.7,
+}  # fmt: skip
+SMALL = StudentShape(50, 6, 8, 12, 5)
+
+
+@pytest.mark.parametrize("table", [TABLE_15, TABLE_16])
+def test_parameter_counts_of_the_paper(table):
+    for (embedding_dim, hidden_size), millions in table.items():
+        shape = StudentShape(88_500, embedding_dim, hidden_size, 768, 11)
+        digits = 1 if millions != int(millions) else 0
+        assert round(shape.deployed_parameters / 1e6, digits) == millions, (
+            embedding_dim,
+            hidden_size,
+        )
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+@pytest.mark.parametrize("heads_on", ["projection", "states"])
+def test_the_count_from_the_shape_is_that_of_the_model(task, heads_on):
+    shape = StudentShape(50, 6, 8, 12, 5, task, heads_on)
+    model = deployed(build_student(shape, 0.1), LABEL_HEAD)
+    assert model.count_params() == shape.deployed_parameters
+    names = {layer.name for layer in model.layers}
+    assert ("projection" in names) == (heads_on == "projection")
+
+
+def test_outputs_and_their_shapes():
+    ids = np.ones((2, 7), np.int32)
+    shapes = {name: tuple(v.shape) for name, v in build_student(SMALL, 0.0)(ids).items()}
+    assert shapes == {"representation": (2, 7, 12), LOGIT_HEAD: (2, 7, 5), LABEL_HEAD: (2, 7, 5)}
+    texts = StudentShape(50, 6, 8, 12, 5, "classification")
+    shapes = {name: tuple(v.shape) for name, v in build_student(texts, 0.0)(ids).items()}
+    assert shapes == {"representation": (2, 12), LOGIT_HEAD: (2, 5), LABEL_HEAD: (2, 5)}
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_padding_changes_nothing(task):
+    model = build_student(StudentShape(50, 6, 8, 12, 5, task), 0.0)
+    ids = np.random.default_rng(0).integers(1, 50, (3, 6)).astype(np.int32)
+    ids[1, 4:] = 0
+    padded = np.pad(ids, ((0, 0), (0, 5)))
+    for name, values in model(ids).items():
+        longer = np.asarray(model(padded)[name])
+        longer = longer[:, :6] if task == "ner" else longer
+        real = ids != 0 if task == "ner" else slice(None)
+        np.testing.assert_allclose(longer[real], np.asarray(values)[real], atol=1e-6)
+
+
+def test_one_seed_gives_one_student():
+    def weights(seed):
+        return build_student(SMALL, 0.1, seed).get_weights()
+
+    assert all(np.array_equal(a, b) for a, b in zip(weights(3), weights(3), strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(weights(3), weights(4), strict=True))
+
+
+def test_steps_train_the_layers_that_they_name():
+    model = build_student(SMALL, 0.0)
+    set_trainable(model, ("head", "projection"), (LOGIT_HEAD,))
+    assert {v.path.split("/")[0] for v in model.trainable_variables} == {LOGIT_HEAD, "projection"}
+    set_trainable(model, ("head", "projection", "encoder", "embeddings"), (LOGIT_HEAD, LABEL_HEAD))
+    assert len(model.trainable_variables) == len(model.weights)
+
+
+def test_the_label_head_starts_where_the_logit_head_ended():
+    model = build_student(SMALL, 0.0)
+    ids = np.ones((1, 3), np.int32)
+    assert not np.allclose(model(ids)[LOGIT_HEAD], model(ids)[LABEL_HEAD])
+    copy_head(model)
+    np.testing.assert_array_equal(
+        np.asarray(model(ids)[LOGIT_HEAD]), np.asarray(model(ids)[LABEL_HEAD])
+    )
+
+
+def test_a_linear_projection_reaches_what_gelu_cannot():
+    shape = StudentShape(50, 6, 8, 12, 5, projection="linear")
+    ids = np.random.default_rng(0).integers(1, 50, (8, 9)).astype(np.int32)
+    representation = {}
+    for kind in (shape, SMALL):
+        model = build_student(kind, 0.0, seed=1)
+        model.get_layer("projection").bias.assign(np.full(12, -1.0))
+        representation[kind.projection] = np.asarray(model(ids)["representation"])
+    assert representation["linear"].min() < -0.5
+    assert representation["gelu"].min() > -0.171
+    assert isinstance(model, keras.Model)

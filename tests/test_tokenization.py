@@ -1,0 +1,148 @@
+"""Words to pieces: the reference's pieces, and every word with its first piece."""
+
+import dataclasses
+import glob
+
+import numpy as np
+import pytest
+import tiny_bert
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xtremedistil.data.examples import read_examples
+from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
+from xtremedistil.data.tokenization import WordPiece, split_words
+from xtremedistil.errors import CheckpointError, DataError
+
+RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
+SAMPLE = WordPiece.from_folder(vocabulary_dir())
+
+
+def pieces_of(rules, words):
+    (pieces,) = rules.encode([words])
+    return [rules.vocabulary[i] for i in pieces.ids], pieces.first.tolist()
+
+
+def test_first_pieces_and_markers():
+    pieces, first = pieces_of(RULES, ["Visited", "Anna", "."])
+    assert pieces == ["[CLS]", "visit", "##ed", "anna", ".", "[SEP]"]
+    assert first == [1, 3, 4]
+
+
+def test_punctuation_inside_a_word_belongs_to_it():
+    assert pieces_of(RULES, ["the.anna", "a"]) == (
+        ["[CLS]", "the", ".", "anna", "a", "[SEP]"],
+        [1, 4],
+    )
+
+
+def test_words_that_vanish_keep_a_piece():
+    pieces, first = pieces_of(RULES, ["\u200b", "anna", "\x07", "\x08", "a", "\u0301"])
+    assert pieces == ["[CLS]", "[UNK]", "anna", "[UNK]", "[UNK]", "a", "[UNK]", "[SEP]"]
+    assert first == [1, 2, 3, 4, 5, 6]
+
+
+def test_text_that_spells_a_marker_is_text():
+    vocabulary = (*tiny_bert.PIECES, "[", "]", "sep")
+    assert pieces_of(WordPiece(vocabulary, lowercase=True), ["[SEP]"])[0] == [
+        "[CLS]",
+        "[",
+        "sep",
+        "]",
+        "[SEP]",
+    ]
+
+
+def test_a_sentence_without_words():
+    assert pieces_of(RULES, []) == (["[CLS]", "[SEP]"], [])
+
+
+def test_accents_follow_the_checkpoint_unless_forced(tmp_path):
+    folder = tiny_bert.write(str(tmp_path))
+    assert WordPiece.from_folder(folder).strip_accents
+    assert not WordPiece.from_folder(folder, "no").strip_accents
+    cased = WordPiece.from_folder(tiny_bert.write(str(tmp_path / "cased"), lowercase=False))
+    assert (cased.lowercase, cased.strip_accents) == (False, False)
+    assert WordPiece.from_folder(str(tmp_path / "cased"), "yes").strip_accents
+
+
+def test_rules_survive_a_round_trip(tmp_path):
+    rules = dataclasses.replace(
+        SAMPLE, strip_accents=True, max_word_characters=50, clean_text=False
+    )
+    rules.save(str(tmp_path))
+    assert WordPiece.from_folder(str(tmp_path)) == rules
+
+
+def test_a_vocabulary_needs_its_special_tokens_and_padding_first():
+    with pytest.raises(CheckpointError, match=r"without \[CLS\], \[SEP\]"):
+        WordPiece(("[PAD]", "[UNK]", "a"))
+    with pytest.raises(CheckpointError, match="padding must be piece 0"):
+        WordPiece(("[UNK]", "[PAD]", "[CLS]", "[SEP]"))
+
+
+def test_a_folder_without_a_tokenizer(tmp_path):
+    with pytest.raises(CheckpointError, match="neither tokenizer.json nor vocab.txt"):
+        WordPiece.from_folder(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory):
+    """Our rules, and Hugging Face's tokenizer for the same folder, cased and uncased."""
+    pairs = []
+    for lowercase in (False, True):
+        folder = str(tmp_path_factory.mktemp("tokenizer"))
+        rules = dataclasses.replace(SAMPLE, lowercase=lowercase, strip_accents=lowercase)
+        rules.save(folder)
+        pairs.append((rules, transformers.BertTokenizer.from_pretrained(folder)))
+    return pairs
+
+
+def equal_to_reference(rules, reference, words):
+    ours = next(iter(rules.encode([words])))
+    theirs = reference(words, is_split_into_words=True)
+    if len(set(theirs.word_ids()) - {None}) == len(
+        words
+    ):  # else the reference lost a word, and we did not
+        assert ours.ids.tolist() == theirs["input_ids"]
+        word_of = theirs.word_ids()
+        assert ours.first.tolist() == [word_of.index(i) for i in range(len(words))]
+    return len(ours.first) == len(words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pieces_equal_the_reference_in_every_language(references, language):
+    examples = list(read_examples(f"{corpus_dir()}/{language}/test.tsv.xz", "conll"))[::4]
+    for rules, reference in references:
+        assert all(equal_to_reference(rules, reference, e.words) for e in examples)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60))
+def test_pieces_equal_the_reference_on_any_text(references, text):
+    words = [
+        w for w in split_words(text) if "[" not in w
+    ]  # the reference reads "[SEP]" as a marker
+    for rules, reference in references:
+        assert equal_to_reference(rules, reference, words)
+
+
+def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
+    rules = WordPiece.from_folder(minilm)
+    files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/*.tsv")]
+    files += [(path, "tsv") for path in glob.glob(f"{shared_data}/xd_sample/*_small.tsv")]
+    sentences = 0
+    for path, file_format in files:
+        try:
+            examples = list(read_examples(path, file_format))
+        except DataError:  # the published sample's line with an empty token
+            assert path.endswith("test_small.tsv")
+            continue
+        for example, pieces in zip(examples, rules.encode(e.words for e in examples), strict=True):
+            assert len(pieces.first) == len(example.words) == len(example.tags)
+            assert pieces.ids[0] == 101
+            assert pieces.ids[-1] == 102
+            assert (np.diff(pieces.first) > 0).all()
+        sentences += len(examples)
+    assert sentences == 6 * 40_000 + 10
