@@ -129,11 +129,16 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path, monkeypatch, kil
     with pytest.raises(BaseException):  # noqa: B017, PT011 (TensorFlow wraps it)
         train(build(dropout=0.3), training(loss=dying, streams=streams), options)
     resumed = build(dropout=0.3)
-    if os.path.exists(tmp_path / "killed" / STATE_FILE):  # then what a new process starts from does not matter
+    if os.path.exists(
+        tmp_path / "killed" / STATE_FILE
+    ):  # then what a new process starts from does not matter
         for variable in resumed.weights:
             variable.assign(variable + 1)
     result = train(resumed, training(streams=streams), options)
-    assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True)
+    )
     for a, b in zip(expected["history"], result["history"], strict=True):
         assert {k: v for k, v in a.items() if k != "seconds"} == {
             k: v for k, v in b.items() if k != "seconds"
@@ -149,7 +154,9 @@ def test_a_damaged_state_starts_the_step_again(tmp_path):
         file.truncate(os.path.getsize(path) // 2)
     again = build()
     train(again, training(), options)
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True)
+    )
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(tmp_path):

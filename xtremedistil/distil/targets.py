@@ -15,9 +15,9 @@ import numpy as np
 
 from xtremedistil import artifacts
 from xtremedistil.artifacts import Part
-from xtremedistil.data.corpus import VALIDATION
 from xtremedistil.data.pipeline import InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.errors import ArtifactError, TrainingError
 from xtremedistil.progress import progress
 
@@ -129,7 +129,7 @@ class StoredTargets:
 
     Attributes:
         sentences: folder of shards of encoded sentences.
-        shards: as `corpus.prepare_transfer` described them.
+        shards: as `prepare_transfer` described them.
         part: folder of targets.
         kinds: which to read: the name in a batch, and the folder of the part.
         length: pieces that training sees of a sentence.

@@ -14,6 +14,7 @@ from xtremedistil import artifacts
 from xtremedistil.artifacts import Part
 from xtremedistil.data.examples import read_examples
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.transfer import USAGE
 from xtremedistil.experiments.environment import hardware, versions
 from xtremedistil.experiments.run import Run
 from xtremedistil.models.bundle import bundle_bytes
@@ -83,7 +84,7 @@ def unseen_rows(run: Run, test: Ragged) -> np.ndarray:
     wanted = test.sentences["hash"]
     seen = np.zeros(len(wanted), bool)
     for name in artifacts.list_folder(run.transfer.folder):
-        if name.endswith(".safetensors") and name != "pieces.safetensors":
+        if name.endswith(".safetensors") and name != USAGE:
             shard = Ragged.load(run.transfer.path(name))
             seen |= np.isin(wanted, shard.sentences["hash"])
     return ~seen

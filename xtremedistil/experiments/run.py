@@ -16,18 +16,13 @@ import safetensors.numpy
 
 from xtremedistil import artifacts
 from xtremedistil.artifacts import Part
-from xtremedistil.config import Config, DataConfig
-from xtremedistil.data.corpus import (
-    VALIDATION,
-    find_sources,
-    labeled_inputs,
-    prepare_labeled,
-    prepare_transfer,
-    transfer_inputs,
-)
+from xtremedistil.config import Config
+from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
+from xtremedistil.data.sources import find_sources
+from xtremedistil.data.transfer import USAGE, VALIDATION, prepare_transfer, transfer_inputs
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, distil_steps
 from xtremedistil.distil.finetune import finetune
 from xtremedistil.distil.strategies import REPRESENTATION, Step, plan, transfer_targets
@@ -254,9 +249,7 @@ class Run:
     def pieces(self) -> np.ndarray:
         """The pieces of the student's vocabulary."""
         _ = self.transfer_data  # makes the file
-        usage = safetensors.numpy.load(
-            artifacts.read_bytes(self.transfer.path("pieces.safetensors"))
-        )
+        usage = safetensors.numpy.load(artifacts.read_bytes(self.transfer.path(USAGE)))
         return student_pieces(self.checkpoint.rules, usage["counts"])
 
     @cached_property

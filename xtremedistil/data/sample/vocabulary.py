@@ -32,7 +32,9 @@ def train_vocabulary(corpus: str, size: int = SIZE) -> WordPiece:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = rules.normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=_SPECIAL, show_progress=False)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=_SPECIAL, show_progress=False
+    )
     tokenizer.train_from_iterator(_sentences(corpus), trainer)
     ids = tokenizer.get_vocab()
     return WordPiece(vocabulary=tuple(sorted(ids, key=ids.get)))

@@ -1,0 +1,146 @@
+"""The config's own checks, and flags derived from it."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from xtremedistil.config import (
+    Config,
+    DataConfig,
+    DistillationConfig,
+    RunConfig,
+    StudentConfig,
+    TeacherConfig,
+    options,
+)
+from xtremedistil.errors import ConfigError
+
+
+def test_defaults_are_the_papers_best_configuration():
+    config = Config()
+    assert (config.student.embedding_dim, config.student.hidden_size, config.student.dropout) == (
+        300,
+        600,
+        0.2,
+    )
+    assert (config.distillation.batch_size, config.distillation.teacher_layer) == (512, 7)
+    assert (config.distillation.strategy, config.data.max_seq_length) == ("D4.2", 32)
+    assert (config.distillation.learning_rate, config.distillation.final_learning_rate) == (
+        1e-3,
+        1e-8,
+    )
+
+
+def test_a_config_survives_json():
+    config = Config(
+        distillation=DistillationConfig(logit_epochs=(1, 2, 3, 4)), data=DataConfig(data_dir="x")
+    )
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "section"])
+def test_a_config_of_another_version_is_refused(change):
+    values = Config().to_dict()
+    if change == "missing":
+        del values["student"]["dropout"]
+    elif change == "unknown":
+        values["student"]["droput"] = 1
+    else:
+        values["students"] = {}
+    with pytest.raises(ConfigError):
+        Config.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: StudentConfig(dropout=1.5),
+            r"--dropout must be between 0.0 and 0.99. Received: dropout=1.5",
+        ),
+        (lambda: StudentConfig(hidden_size=0), r"--hidden_size must be at least 1"),
+        (lambda: StudentConfig(hidden_size=2.5), r"--hidden_size must be of type int"),
+        (
+            lambda: DistillationConfig(strategy="D5"),
+            r"--strategy must be one of D0, D0-S, D1, .*Received: strategy='D5'",
+        ),
+        (lambda: DistillationConfig(logit_epochs=()), r"--logit_epochs needs at least one value"),
+        (
+            lambda: DistillationConfig(unfreeze=("none", "2")),
+            r"'strategy', 'none', or a list of stages",
+        ),
+        (lambda: DistillationConfig(final_learning_rate=1.0), r"must not be above --learning_rate"),
+        (lambda: TeacherConfig(teacher_width=130), r"multiple of --teacher_heads"),
+        (lambda: RunConfig(stage="4"), r"--stage must be one of teacher, targets, 1, 2, 3, all"),
+        (
+            lambda: Config(data=DataConfig(data_format="classification")),
+            r"--task=ner reads --data_format auto, conll, tsv",
+        ),
+    ],
+)
+def test_impossible_values_name_the_flag_the_rule_and_the_value(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_every_option_has_help_and_a_name_of_its_own():
+    fields = [f for section in dataclasses.fields(Config) for f in dataclasses.fields(section.type)]
+    assert len(options()) == len(fields)
+    assert all(len(field.metadata["help"]) > 15 for field in fields)
+
+
+PROGRAM = """
+import json, sys
+from absl import app
+from xtremedistil import cli
+cli.define_flags()
+def main(argv):
+    sample = cli.use_sample_flags({top!r})
+    print(json.dumps([sample, cli.config_from_flags().to_dict()]))
+app.run(main)
+"""
+
+
+def parse(top, *arguments):
+    program = PROGRAM.format(top=str(top))
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def top(tmp_path):
+    (tmp_path / "flags").mkdir()
+    (tmp_path / "flags" / "sample.flags").write_text(
+        "# words\n--teacher=scratch\n--hidden_size=60\n--batch_size=128\n"
+    )
+    return tmp_path
+
+
+def test_sample_flags_fill_in_only_what_was_not_given(top):
+    sample, config = parse(top, "--hidden_size=70", "--logit_epochs=1,2,3,4", "--teacher_layer=6")
+    assert sample
+    assert (config["student"]["hidden_size"], config["distillation"]["batch_size"]) == (70, 128)
+    assert config["teacher"]["teacher"] == "scratch"
+    assert config["distillation"]["logit_epochs"] == [1, 2, 3, 4]
+    assert config["distillation"]["teacher_layer"] == 6
+
+
+@pytest.mark.parametrize("given", ["--data_dir=somewhere", "--teacher=something"])
+def test_sample_flags_stay_out_of_a_users_own_run(top, given):
+    sample, config = parse(top, given)
+    assert not sample
+    assert config["student"]["hidden_size"] == 600
+
+
+def test_a_run_can_be_repeated_from_its_config(top):
+    path = top / "config.json"
+    path.write_text(json.dumps(Config(student=StudentConfig(hidden_size=33)).to_dict()))
+    sample, config = parse(top, f"--config={path}", "--embedding_dim=44")
+    assert not sample
+    assert (config["student"]["hidden_size"], config["student"]["embedding_dim"]) == (33, 44)

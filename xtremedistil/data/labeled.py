@@ -1,0 +1,188 @@
+"""Labeled files to encoded sentences on disk: D_l, the development set and the test set.
+
+Every line of every file is read and checked before any model is built. D_l is the training split, or a sample of it
+(`--labeled_per_language`).
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import safetensors.numpy
+
+from xtremedistil import artifacts
+from xtremedistil.config import DataConfig
+from xtremedistil.data.examples import Example
+from xtremedistil.data.labels import CLS, CONTINUATION, SEP, LabelSet
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sample, sentence_hash
+from xtremedistil.data.tokenization import Pieces, WordPiece
+from xtremedistil.errors import DataError
+
+CHOSEN = "chosen.safetensors"
+
+
+def labeled_inputs(
+    config: DataConfig, sources: dict[str, list[Source]], rules: WordPiece, labels: LabelSet | None
+) -> dict[str, object]:
+    """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready teacher's labels."""
+    settings = dataclasses.asdict(config)
+    names = ("task", "data_format", "repair_iob2", "max_words", "data_seed")
+    sizes = ("labeled_per_language", "dev_per_language", "test_per_language")
+    return {
+        **{name: settings[name] for name in (*names, *sizes)},
+        **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
+        "tokenization": rules.fingerprint,
+        "labels of the teacher": list(labels.names) if labels else None,
+    }
+
+
+def prepare_labeled(
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    rules: WordPiece,
+    labels: LabelSet | None,
+    folder: str,
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Reads, checks, samples and encodes the labeled data.
+
+    Args:
+        config: what to read.
+        sources: of `find_sources`.
+        rules: the teacher's tokenization.
+        labels: a ready teacher's classes, or None to take them from the training data.
+        folder: gets `train`, `dev`, `test.safetensors` and `chosen.safetensors`, the row numbers of D_l.
+
+    Returns:
+        What is known of the data (languages, labels, counts), and the names of the files.
+
+    Raises:
+        DataError: anything in the data is not as it must be.
+    """
+    reader = Reader(config)
+    scans = {
+        split: reader.scan(split, sources[split])
+        for split in ("train", "dev", "test")
+        if sources[split]
+    }
+    origin, chosen = _choose(config, scans)
+    if labels is None:
+        labels = LabelSet.from_data(scans["train"].labels, config.task)
+    languages = sorted({name for scan in scans.values() for name in scan.languages})
+    per_language = {}
+    for split, rows in chosen.items():
+        wanted = np.zeros(len(scans[origin[split]]), bool)
+        wanted[rows] = True
+        examples = (
+            e for e, w in zip(reader.examples(sources[origin[split]]), wanted, strict=True) if w
+        )
+        encoded = encode_labeled(examples, rules, labels, languages)
+        encoded.save(os.path.join(folder, f"{split}.safetensors"))
+        number = np.bincount(encoded.sentences["language"], minlength=len(languages))
+        per_language[split] = dict(zip(languages, number.tolist(), strict=True))
+    rows = safetensors.numpy.save({"train": chosen["train"]})
+    artifacts.write_bytes(os.path.join(folder, CHOSEN), rows)
+    summary = {
+        "languages": languages,
+        "labels": list(labels.names),
+        "repaired_tags": sum(scan.repaired for scan in scans.values()),
+        "splits_from": origin,
+        "sentences_per_language": per_language,
+    }
+    return summary, tuple(f"{name}.safetensors" for name in (*chosen, "chosen"))
+
+
+def _choose(
+    config: DataConfig, scans: dict[str, Scan]
+) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Which file split feeds train, dev and test, and which of its sentences.
+
+    Without a test split, the dev split is what is scored; without a dev split to validate on, a tenth of the training
+    sentences of each language (at most 1,000) is, and their labels teach nothing.
+    """
+    origin = {"train": "train", "dev": "dev", "test": "test"}
+    if "test" not in scans:
+        if "dev" not in scans:
+            raise DataError(
+                f"{config.data_dir}: a dev or a test file is needed to score on. Received: only training files"
+            )
+        origin["test"], origin["dev"] = "dev", "train"
+    elif "dev" not in scans:
+        origin["dev"] = "train"
+    train = np.arange(len(scans["train"]))
+    chosen = {}
+    if origin["dev"] == "train":
+        smallest = np.bincount(scans["train"].language_of).min()
+        number = config.dev_per_language or max(1, min(1000, smallest // 10))
+        chosen["dev"] = sample(scans["train"], number, rng_of(config, "dev"), train)
+        train = np.setdiff1d(train, chosen["dev"])
+    else:
+        among = np.arange(len(scans["dev"]))
+        chosen["dev"] = sample(scans["dev"], config.dev_per_language, rng_of(config, "dev"), among)
+    chosen["train"] = sample(
+        scans["train"], config.labeled_per_language, rng_of(config, "train"), train
+    )
+    test = scans[origin["test"]]
+    chosen["test"] = sample(
+        test, config.test_per_language, rng_of(config, "test"), np.arange(len(test))
+    )
+    if not len(chosen["train"]):
+        raise DataError(f"{config.data_dir}: no labeled sentence is left to train on.")
+    return origin, chosen
+
+
+def encode_labeled(
+    examples: Iterable[Example], rules: WordPiece, labels: LabelSet, languages: list[str]
+) -> Ragged:
+    """Labeled examples as pieces, word starts and classes.
+
+    Args:
+        examples: tagged sentences, or texts with a class.
+        rules: the tokenization.
+        labels: the classes.
+        languages: names to number.
+
+    Returns:
+        A `Ragged` with `ids` int32, `first` int8 (1 at a word's first piece) and, for NER, `labels` int16 (IGNORED
+        where no class applies) per piece; `language` int16, `hash` uint64 and, for classification, `labels` per sentence.
+
+    Raises:
+        DataError: a label that `labels` does not hold.
+    """
+    kept, texts = [], []
+
+    def words() -> Iterator[list[str]]:
+        for example in examples:
+            kept.append(
+                (languages.index(example.language), labels.encode(example.tags, example.where))
+            )
+            texts.append(sentence_hash(example.words))
+            yield example.words
+
+    ids, first, classes = [], [], []
+    for row, pieces in enumerate(rules.encode(words())):
+        ids.append(pieces.ids)
+        starts = np.zeros(len(pieces.ids), np.int8)
+        starts[pieces.first] = 1
+        first.append(starts)
+        classes.append(
+            _piece_labels(pieces, kept[row][1], labels) if labels.task == "ner" else kept[row][1][0]
+        )
+    pieces = {"ids": ids, "first": first}
+    sentences = {
+        "language": np.array([language for language, _ in kept], np.int16),
+        "hash": np.array(texts, np.uint64),
+    }
+    if labels.task == "ner":
+        pieces["labels"] = classes
+    else:
+        sentences["labels"] = np.array(classes, np.int16)
+    return Ragged.from_lists(pieces, sentences)
+
+
+def _piece_labels(pieces: Pieces, tags: list[int], labels: LabelSet) -> np.ndarray:
+    out = np.full(len(pieces.ids), labels.marker(CONTINUATION), np.int16)
+    out[pieces.first] = tags
+    out[0], out[-1] = labels.marker(CLS), labels.marker(SEP)
+    return out

@@ -1,0 +1,188 @@
+"""The files of a data set: which there are, what they hold, and which of their sentences a run uses."""
+
+import array
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from xtremedistil import artifacts
+from xtremedistil.config import DataConfig
+from xtremedistil.data.examples import Example, Rules, detect_format, read_examples
+from xtremedistil.errors import DataError
+from xtremedistil.progress import progress
+
+SPLIT_NAMES = {
+    "train": ("train",),
+    "dev": ("dev", "valid", "validation", "val"),
+    "test": ("test",),
+    "transfer": ("transfer", "unlabeled"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data file: its path, the language that its folder names, and its format."""
+
+    path: str
+    language: str
+    file_format: str
+
+
+@dataclass
+class Scan:
+    """What the first reading of some sources found.
+
+    Attributes:
+        language_of: `(n,)` int16: index into `languages` of each sentence.
+        label_of: `(n,)` int32: index into `labels` of each text (classification), zeros otherwise.
+        languages, labels: names; `labels` are classes or tags.
+        repaired: orphan I- tags.
+    """
+
+    language_of: np.ndarray
+    label_of: np.ndarray
+    languages: list[str]
+    labels: list[str]
+    repaired: int
+
+    def __len__(self) -> int:
+        return len(self.language_of)
+
+
+def find_sources(config: DataConfig) -> dict[str, list[Source]]:
+    """The files of a data folder, by split.
+
+    Args:
+        config: `data_dir` is a folder of train, dev, test and transfer files, or of one such folder per language.
+
+    Returns:
+        `train`, `dev`, `test` and `transfer`, each a list; only `train` is never empty.
+
+    Raises:
+        DataError: a folder or file is missing, two files claim one split, or there is no training file.
+    """
+    if not artifacts.is_folder(config.data_dir):
+        raise DataError(f"--data_dir must be a folder. Received: data_dir={config.data_dir!r}")
+    sources = {split: [] for split in SPLIT_NAMES}
+    _collect(config.data_dir, "", config, sources)
+    for name in artifacts.list_folder(config.data_dir):
+        folder = os.path.join(config.data_dir, name)
+        if not name.startswith(".") and artifacts.is_folder(folder):
+            _collect(folder, name, config, sources)
+    if not sources["train"]:
+        received = ", ".join(artifacts.list_folder(config.data_dir)[:20]) or "an empty folder"
+        raise DataError(
+            f"{config.data_dir}: no training file. A data folder holds train, dev and test files (train.tsv, "
+            f"train.txt, train.conll, .gz or .xz), or one folder of them per language. Received: {received}"
+        )
+    for path in filter(None, config.transfer_file):
+        file_format = detect_format(path, config.task, unlabeled=True)
+        sources["transfer"].append(Source(path, "", file_format))
+    return sources
+
+
+def _collect(
+    folder: str, language: str, config: DataConfig, sources: dict[str, list[Source]]
+) -> None:
+    names = [
+        n for n in artifacts.list_folder(folder) if not artifacts.is_folder(os.path.join(folder, n))
+    ]
+    for split, stems in SPLIT_NAMES.items():
+        found = [name for name in names if name.split(".")[0] in stems]
+        if len(found) > 1:
+            raise DataError(f"{folder}: one {split} file is wanted. Received: {', '.join(found)}")
+        for name in found:
+            path = os.path.join(folder, name)
+            if split == "transfer":
+                file_format = detect_format(path, config.task, unlabeled=True)
+            elif config.data_format == "auto":
+                file_format = detect_format(path, config.task)
+            else:
+                file_format = config.data_format
+            sources[split].append(Source(path, language, file_format))
+
+
+def checksums(sources: Iterable[Source]) -> dict[str, str]:
+    """SHA-256 of each file, by language and name."""
+    return {
+        f"{s.language or '.'}/{os.path.basename(s.path)}": artifacts.checksum(s.path)
+        for s in sources
+    }
+
+
+class Reader:
+    """Streams sources with one set of rules.
+
+    Raises:
+        DataError: a line breaks a rule of its format, or a file holds no sentence.
+    """
+
+    def __init__(self, config: DataConfig):
+        self.task = config.task
+        self.rules = Rules(config.repair_iob2, config.max_words)
+
+    def examples(self, sources: Iterable[Source]) -> Iterator[Example]:
+        """Every example of some sources, in order."""
+        for source in sources:
+            count = 0
+            for example in read_examples(
+                source.path, source.file_format, source.language, self.rules
+            ):
+                count += 1
+                yield example
+            if not count:
+                raise DataError(f"{source.path}: the file holds no sentence.")
+
+    def scan(self, split: str, sources: list[Source]) -> Scan:
+        """Reads some sources once, checks every line, and counts."""
+        languages, labels = {}, {}
+        language_of, label_of = (
+            array.array("h"),
+            array.array("i"),
+        )  # millions of them: not lists of objects
+        repaired = 0
+        for example in progress(
+            f"reading {split}", None, "sentences", iterable=self.examples(sources)
+        ):
+            language_of.append(languages.setdefault(example.language, len(languages)))
+            repaired += example.repaired
+            names = example.tags or ()
+            ids = [labels.setdefault(name, len(labels)) for name in names]
+            label_of.append(ids[0] if ids and self.task == "classification" else 0)
+        return Scan(
+            np.array(language_of, np.int16),
+            np.array(label_of, np.int32),
+            list(languages),
+            list(labels),
+            repaired,
+        )
+
+
+def sample(
+    scan: Scan, per_language: int, rng: np.random.Generator, among: np.ndarray
+) -> np.ndarray:
+    """Sorted indices of `among`: `per_language` (0: all) of each language, spread evenly over its classes."""
+    if not per_language:
+        return among
+    chosen = []
+    for language in range(len(scan.languages)):
+        rows = among[scan.language_of[among] == language]
+        groups = [rows[scan.label_of[rows] == label] for label in np.unique(scan.label_of[rows])]
+        for i, group in enumerate(groups):
+            share = per_language // len(groups) + (i < per_language % len(groups))
+            chosen.append(rng.permutation(group)[:share])
+    return np.sort(np.concatenate(chosen)) if chosen else among[:0]
+
+
+def rng_of(config: DataConfig, what: str) -> np.random.Generator:
+    """A stream of its own for each sampling, so that changing one sample leaves the others as they are."""
+    return np.random.defaultrng_of([config.data_seed, *what.encode("ascii")])
+
+
+def sentence_hash(words: list[str]) -> int:
+    """64 bits that stand for a sentence, to tell whether two data sets share it."""
+    digest = hashlib.blake2b("\n".join(words).encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,156 @@
+"""Unlabeled text to encoded sentences on disk: the transfer set D_u.
+
+It holds all training sentences without their labels, and the transfer files. Sentences are shuffled once, on disk, into
+shards; the first of them are held out to validate on. Memory grows by a few bytes a sentence, not with its text.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import safetensors.numpy
+
+from xtremedistil import artifacts
+from xtremedistil.config import DataConfig
+from xtremedistil.data.examples import Example
+from xtremedistil.data.labeled import CHOSEN
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sentence_hash
+from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.errors import DataError
+from xtremedistil.progress import progress
+
+SHARD_SENTENCES = 2048
+VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
+
+
+def transfer_inputs(
+    config: DataConfig, sources: dict[str, list[Source]], labeled: str, held_out: int
+) -> dict[str, object]:
+    """What the encoded transfer set depends on; `labeled` stands for the labeled data."""
+    return {
+        "labeled data": labeled,
+        "transfer files": checksums(sources["transfer"]),
+        "transfer_per_language": config.transfer_per_language,
+        "transfer_validation": held_out,
+    }
+
+
+def prepare_transfer(
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    rules: WordPiece,
+    labeled: str,
+    held_out: int,
+    folder: str,
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Reads, checks, samples, encodes and shuffles the transfer set.
+
+    Args:
+        config, sources, rules: as in `prepare_labeled`.
+        labeled: folder of the labeled data.
+        held_out: sentences to validate on, at the most.
+        folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`: how often each piece
+            occurs in D_l and D_u.
+
+    Returns:
+        Counts and the list of shards; and the names of the files.
+
+    Raises:
+        DataError: a line is not as it must be, or there are too few sentences.
+    """
+    reader = Reader(config)
+    chosen = safetensors.numpy.load(artifacts.read_bytes(os.path.join(labeled, CHOSEN)))["train"]
+    train, unlabeled = (reader.scan(split, sources[split]) for split in ("train", "transfer"))
+    wanted = _transfer_rows(config, train, unlabeled, chosen)
+    examples = reader.examples([*sources["train"], *sources["transfer"]])
+    summary, counts = _encode_transfer(
+        examples, wanted, rules, rng_of(config, "order"), held_out, folder
+    )
+    usage = os.path.join(folder, USAGE)
+    artifacts.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
+    return summary, (USAGE, VALIDATION)
+
+
+def _transfer_rows(
+    config: DataConfig, train: Scan, unlabeled: Scan, labeled: np.ndarray
+) -> np.ndarray:
+    """Flags, `(train + unlabeled,)` bool: which sentences the transfer set holds."""
+    total = len(train) + len(unlabeled)
+    wanted = np.ones(total, bool)
+    if not config.transfer_per_language:
+        return wanted
+    names = sorted({*train.languages, *unlabeled.languages})
+    language_of = np.concatenate(
+        [
+            np.array([names.index(n) for n in scan.languages], np.int16)[scan.language_of]
+            for scan in (train, unlabeled)
+            if len(scan)
+        ]
+    )
+    wanted[:] = False
+    wanted[labeled] = True
+    rng = rng_of(config, "transfer")
+    for language in range(len(names)):
+        rows = np.flatnonzero((language_of == language) & ~wanted)
+        room = config.transfer_per_language - int(wanted[language_of == language].sum())
+        wanted[rng.permutation(rows)[: max(0, room)]] = True
+    return wanted
+
+
+def _encode_transfer(
+    examples: Iterator[Example],
+    wanted: np.ndarray,
+    rules: WordPiece,
+    rng: np.random.Generator,
+    held_out: int,
+    folder: str,
+) -> tuple[dict[str, object], np.ndarray]:
+    """Encodes the wanted sentences and shuffles them into shards; also counts their pieces."""
+    total = int(wanted.sum())
+    if total < 2:
+        raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
+    lengths, hashes = np.zeros(total, np.int64), np.zeros(total, np.uint64)
+    counts = np.zeros(len(rules.vocabulary), np.int64)
+
+    def words() -> Iterator[list[str]]:
+        row = 0
+        for example, keep in zip(examples, wanted, strict=True):
+            if keep:
+                hashes[row] = sentence_hash(example.words)
+                row += 1
+                yield example.words
+
+    with tempfile.TemporaryDirectory(
+        dir=None if artifacts.is_remote(folder) else folder
+    ) as scratch:
+        flat = os.path.join(scratch, "ids")
+        with open(flat, "wb") as file:
+            bar = progress(
+                "encoding the transfer set", total, "sentences", iterable=rules.encode(words())
+            )
+            for i, pieces in enumerate(bar):
+                lengths[i] = len(pieces.ids)
+                file.write(pieces.ids.tobytes())
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        everything = Ragged(offsets, {"ids": np.memmap(flat, np.int32, "r")}, {"hash": hashes})
+        order = rng.permutation(total)
+        held_out = max(1, min(held_out, total // 10))
+        parts = {VALIDATION: order[:held_out]}
+        for number, start in enumerate(range(held_out, total, SHARD_SENTENCES)):
+            parts[f"{number:05d}.safetensors"] = order[start : start + SHARD_SENTENCES]
+        shards = []
+        for name, rows in parts.items():
+            shard = everything.take(rows)
+            counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
+            shard.save(os.path.join(folder, name))
+            shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
+    summary = {
+        "sentences": total,
+        "pieces": int(lengths.sum()),
+        "longest": int(lengths.max()),
+        "held_out": held_out,
+        "shards": shards[1:],
+    }
+    return summary, counts
