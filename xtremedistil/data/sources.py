@@ -179,7 +179,7 @@ def sample(
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:
     """A stream of its own for each sampling, so that changing one sample leaves the others as they are."""
-    return np.random.defaultrng_of([config.data_seed, *what.encode("ascii")])
+    return np.random.default_rng([config.data_seed, *what.encode("ascii")])
 
 
 def sentence_hash(words: list[str]) -> int:

@@ -137,7 +137,7 @@ def answer_texts(folder: str, texts: list[str]) -> list[Any]:
         return [label.decode("utf-8") for label in answer["labels"]]
     return [
         [
-            (word.decode("utf-8"), tag.decode("utf-8"))
+            [word.decode("utf-8"), tag.decode("utf-8")]
             for word, tag in zip(words[:n], tags[:n], strict=True)
         ]
         for words, tags, n in zip(answer["words"], answer["tags"], answer["counts"], strict=True)

@@ -1,0 +1,268 @@
+"""Data folders to encoded sentences: splits, sampling, the transfer set, and what is refused."""
+
+import os
+
+import numpy as np
+import pytest
+import tiny_bert
+
+from xtremedistil.config import DataConfig
+from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sources import find_sources
+from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.data.transfer import VALIDATION, prepare_transfer
+from xtremedistil.errors import CheckpointError, DataError
+
+RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
+PLACE = "berlin\tB-LOC\nvisits\tO\n\n"
+PERSON = "anna\tB-PER\nvisited\tO\n.\tO\n\n"
+
+
+def sentences(number, start=0):
+    """Different sentences, in turn of a place and a person."""
+    lines = []
+    for i in range(start, start + number):
+        name, tag = (("berlin", "B-LOC"), ("anna", "B-PER"))[i % 2]
+        lines.append(f"{name}\t{tag}\nun{'i' * i}\tO\n\n")
+    return "".join(lines)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two languages; only German has unlabeled text."""
+    for language, start in (("de", 0), ("en", 100)):
+        os.makedirs(tmp_path / "data" / language)
+        for split, number, offset in (("train", 40, 0), ("dev", 12, 40), ("test", 10, 60)):
+            text = sentences(number, start + offset)
+            (tmp_path / "data" / language / f"{split}.tsv").write_text(text)
+    (tmp_path / "data" / "de" / "transfer.txt").write_text(
+        "".join(f"the visit{'s' * i}\n" for i in range(30))
+    )
+    return tmp_path
+
+
+def prepare(folder, labels=None, **options):
+    config = DataConfig(data_dir=str(folder / "data"), **options)
+    sources = find_sources(config)
+    out = folder / "labeled"
+    os.makedirs(out, exist_ok=True)
+    summary, files = prepare_labeled(config, sources, RULES, labels, str(out))
+    assert all((out / name).exists() for name in files)
+    return (
+        config,
+        sources,
+        summary,
+        {n: Ragged.load(str(out / f"{n}.safetensors")) for n in ("train", "dev", "test")},
+    )
+
+
+def test_a_folder_per_language_is_one_data_set(folder):
+    _, _, summary, splits = prepare(folder)
+    assert summary["languages"] == ["de", "en"]
+    assert summary["sentences_per_language"] == {
+        "train": {"de": 40, "en": 40},
+        "dev": {"de": 12, "en": 12},
+        "test": {"de": 10, "en": 10},
+    }
+    assert summary["labels"] == [
+        "[PAD]",
+        "O",
+        "B-LOC",
+        "I-LOC",
+        "B-PER",
+        "I-PER",
+        "X",
+        "[CLS]",
+        "[SEP]",
+    ]
+    first = splits["train"].take(np.array([0]))
+    assert [RULES.vocabulary[i] for i in first.pieces["ids"]][:3] == ["[CLS]", "berlin", "un"]
+    names = [summary["labels"][i] for i in first.pieces["labels"]]
+    assert names == ["[CLS]", "B-LOC", "O", "[SEP]"]
+    assert first.pieces["first"].tolist() == [0, 1, 1, 0]
+
+
+def test_a_single_folder_has_one_nameless_language(tmp_path):
+    os.makedirs(tmp_path / "data")
+    for split in ("train", "valid", "test"):
+        (tmp_path / "data" / f"{split}.txt").write_text(PLACE + PERSON)
+    assert prepare(tmp_path)[2]["sentences_per_language"]["dev"] == {"": 2}
+
+
+def test_a_ready_teachers_labels_are_kept_and_leave_markers_out(folder):
+    labels = LabelSet(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
+    _, _, summary, splits = prepare(folder, labels)
+    assert summary["labels"] == list(labels.names)
+    row = splits["train"].take(np.array([2]))  # berlin unii: un ##i ##i
+    assert row.pieces["labels"].tolist() == [-1, 1, 0, -1, -1, -1]
+
+
+def test_a_tag_that_the_teacher_does_not_know_is_an_error(folder):
+    with pytest.raises(
+        DataError,
+        match=r"de/dev.tsv:4: the teacher does not know this label; it knows O, B-LOC.*'B-PER'",
+    ):
+        prepare(folder, LabelSet(("O", "B-LOC", "I-LOC")))
+
+
+def test_a_tag_that_training_never_shows_is_an_error(folder):
+    (folder / "data" / "en" / "test.tsv").write_text("a\tB-MISC\n")
+    with pytest.raises(
+        DataError, match=r"en/test.tsv:1: the teacher does not know this label.*'B-MISC'"
+    ):
+        prepare(folder)
+
+
+def test_samples_are_seeded_per_language_and_independent(folder):
+    _, _, summary, splits = prepare(folder, labeled_per_language=7, test_per_language=4)
+    assert summary["sentences_per_language"]["train"] == {"de": 7, "en": 7}
+    _, _, _, again = prepare(folder, labeled_per_language=7, test_per_language=4)
+    _, _, _, other = prepare(folder, labeled_per_language=9, test_per_language=4, data_seed=0)
+    _, _, _, seeded = prepare(folder, labeled_per_language=7, test_per_language=4, data_seed=1)
+
+    def hashes(name, of):
+        return set(of[name].sentences["hash"].tolist())
+
+    assert hashes("train", splits) == hashes("train", again)
+    assert hashes("test", splits) == hashes(
+        "test", other
+    )  # one sample's size leaves the others as they are
+    assert hashes("train", splits) != hashes("train", seeded)
+
+
+def test_classification_samples_are_spread_over_the_classes(tmp_path):
+    os.makedirs(tmp_path / "data")
+    text = "".join(f"un{'i' * i}\t{int(i % 4 == 0)}\n" for i in range(100))
+    for split in ("train", "dev", "test"):
+        (tmp_path / "data" / f"{split}.tsv").write_text(text)
+    _, _, summary, splits = prepare(tmp_path, task="classification", labeled_per_language=20)
+    assert summary["labels"] == ["0", "1"]
+    assert np.bincount(splits["train"].sentences["labels"]).tolist() == [10, 10]
+
+
+def test_without_a_test_file_the_development_file_is_scored(folder):
+    for language in ("de", "en"):
+        os.remove(folder / "data" / language / "test.tsv")
+    _, _, summary, splits = prepare(folder, labeled_per_language=10, dev_per_language=5)
+    assert summary["splits_from"] == {"train": "train", "dev": "train", "test": "dev"}
+    assert len(splits["test"]) == 24
+    assert len(splits["dev"]) == 10
+    shared = set(splits["dev"].sentences["hash"]) & set(splits["train"].sentences["hash"])
+    assert not shared
+
+
+def test_nothing_to_score_on_is_an_error(folder):
+    for language in ("de", "en"):
+        for split in ("dev", "test"):
+            os.remove(folder / "data" / language / f"{split}.tsv")
+    with pytest.raises(DataError, match="a dev or a test file is needed"):
+        prepare(folder)
+
+
+def transfer(folder, held_out=5, **options):
+    config, sources, _, _ = prepare(folder, **options)
+    out = folder / "transfer"
+    os.makedirs(out, exist_ok=True)
+    summary, _ = prepare_transfer(
+        config, sources, RULES, str(folder / "labeled"), held_out, str(out)
+    )
+    shards = [
+        Ragged.load(str(out / name))
+        for name in (VALIDATION, *(s["name"] for s in summary["shards"]))
+    ]
+    return summary, shards
+
+
+def test_the_transfer_set_is_all_training_text_and_the_transfer_files(folder):
+    summary, shards = transfer(folder)
+    assert (summary["sentences"], summary["held_out"]) == (110, 5)
+    assert [len(shard) for shard in shards] == [5, 105]
+    _, _, _, splits = prepare(folder)
+    everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
+    assert set(splits["train"].sentences["hash"].tolist()) <= everything
+    assert not set(splits["test"].sentences["hash"].tolist()) & everything
+
+
+def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
+    summary, shards = transfer(folder, labeled_per_language=8, transfer_per_language=12)
+    # 12 German, 12 English; the transfer file is German
+    assert summary["sentences"] == 24
+    _, _, _, splits = prepare(folder, labeled_per_language=8)
+    everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
+    assert set(splits["train"].sentences["hash"].tolist()) <= everything
+
+
+def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):
+    monkeypatch.setattr("xtremedistil.data.transfer.SHARD_SENTENCES", 16)
+    summary, shards = transfer(folder)
+    assert [s["sentences"] for s in summary["shards"]] == [16] * 6 + [9]
+    hashes = [h for shard in shards for h in shard.sentences["hash"].tolist()]
+    assert len(hashes) == 110
+    assert len(set(hashes)) == len(set(hashes)) == 110
+    assert summary["pieces"] == sum(int(shard.offsets[-1]) for shard in shards)
+    _, again = transfer(folder)
+    assert [h for shard in again for h in shard.sentences["hash"].tolist()] == hashes
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda d: d.rename(d.parent / "elsewhere"),
+            r"--data_dir must be a folder. Received: data_dir='.*data'",
+        ),
+        (
+            lambda d: [os.remove(d / x / "train.tsv") for x in ("de", "en")],
+            r"no training file.*Received: de, en",
+        ),
+        (
+            lambda d: (d / "de" / "train.conll").write_text(PLACE),
+            r"de: one train file is wanted. Received: train.conll, tr",
+        ),
+        (
+            lambda d: (d / "de" / "transfer.txt").write_text("\n\n"),
+            r"transfer.txt: the file holds no sentence",
+        ),
+        (
+            lambda d: (d / "de" / "transfer.txt").write_text("a\n" + "w " * 10_000),
+            r"transfer.txt:2: 10,000 words",
+        ),
+        (
+            lambda d: (d / "de" / "transfer.txt").write_bytes(b"a\nbr\xfcn\n"),
+            r"transfer.txt:2: not valid UTF-8",
+        ),
+    ],
+)
+def test_unusable_folders_are_refused(folder, spoil, message):
+    spoil(folder / "data")
+    with pytest.raises(DataError, match=message):
+        transfer(folder)
+
+
+def test_a_missing_transfer_file_is_named(folder):
+    config = DataConfig(data_dir=str(folder / "data"), transfer_file=("nowhere.txt",))
+    with pytest.raises(DataError, match="nowhere.txt: no such file"):
+        find_sources(config)
+
+
+def test_labels_must_name_entities():
+    with pytest.raises(CheckpointError, match="must contain O"):
+        LabelSet(("B-LOC", "I-LOC"))
+    with pytest.raises(CheckpointError, match="two or more different names"):
+        LabelSet(("O", "O", "B-LOC"))
+
+
+def test_the_fingerprint_follows_contents_not_places(folder):
+    def inputs():
+        config = DataConfig(data_dir=str(folder / "data"))
+        return labeled_inputs(config, find_sources(config), RULES, None)
+
+    before = inputs()
+    assert inputs() == before
+    os.rename(folder / "data", folder / "moved")
+    os.rename(folder / "moved", folder / "data")
+    (folder / "data" / "en" / "dev.tsv").write_text(PLACE)
+    after = inputs()
+    assert {name for name in before if before[name] != after[name]} == {"dev files"}

@@ -1,0 +1,364 @@
+"""Whole runs on a small piece of the sample corpus, and every mistake that stops one before its long work."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_bert
+
+from xtremedistil.artifacts import run_lock
+from xtremedistil.config import (
+    Config,
+    DataConfig,
+    DistillationConfig,
+    RunConfig,
+    StudentConfig,
+    TeacherConfig,
+)
+from xtremedistil.data.sample import corpus_dir
+from xtremedistil.errors import (
+    ArtifactError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    XtremeDistilError,
+)
+from xtremedistil.experiments.main import execute
+from xtremedistil.experiments.run import Run
+from xtremedistil.models.bundle import Bundle
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """German and Hindi of the sample corpus."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for language in ("de", "hi"):
+        shutil.copytree(os.path.join(corpus_dir(), language), folder / language)
+    return str(folder)
+
+
+def small(data, out, **changes):
+    """A config that runs in seconds; changes are fields of any section."""
+    sections = {
+        "data": DataConfig(
+            data_dir=data, max_seq_length=24, transfer_per_language=300, test_per_language=40
+        ),
+        "teacher": TeacherConfig(
+            teacher="scratch",
+            teacher_blocks=2,
+            teacher_width=32,
+            teacher_heads=2,
+            teacher_intermediate=64,
+            teacher_epochs=3,
+            teacher_learning_rate=2e-3,
+        ),
+        "student": StudentConfig(embedding_dim=16, hidden_size=12),
+        "distillation": DistillationConfig(
+            teacher_layer=1,
+            batch_size=64,
+            representation_epochs=(1,),
+            logit_epochs=(1, 1, 2, 4),
+            label_epochs=(1,),
+        ),
+        "run": RunConfig(output_dir=str(out)),
+    }
+    for name, value in changes.items():
+        (section,) = [
+            s for s, made in sections.items() if name in {f.name for f in dataclasses.fields(made)}
+        ]
+        sections[section] = dataclasses.replace(sections[section], **{name: value})
+    return Config(**sections)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """A finished D4.2 run: its folder and its results."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    return out, execute(small(data, out))
+
+
+def test_results_hold_what_others_rely_on(finished):
+    out, results = finished
+    assert json.loads((out / "results.json").read_text("utf-8")) == results
+    for score in (results["teacher"]["f1"], results["student"]["f1"]):
+        assert set(score["per_language"]) == {"de", "hi"}
+        assert score["mean"] == pytest.approx(np.mean(list(score["per_language"].values())))
+    assert [step["newest"] for step in results["steps"]] == [
+        "all",
+        *["head", "projection", "encoder", "embeddings"] * 2,
+    ]
+    assert results["steps"][0]["f1"] is None
+    assert results["steps"][-1]["f1"] == results["student"]["f1"]
+    assert all(step["seconds"] > 0 for step in results["steps"])
+    assert results["data"]["sentences_per_language"]["train"] == {"de": 300, "hi": 300}
+    assert results["retained"] == pytest.approx(
+        100 * results["student"]["f1"]["mean"] / results["teacher"]["f1"]["mean"]
+    )
+    assert results["teacher"]["f1"]["mean"] > 15  # it learned something, in three epochs
+    assert results["student"]["parameters"] < results["teacher"]["parameters"]
+    assert set(results["latency"]["student"]) == {"batch_1", "batch_32"}
+    assert results["unseen"]["sentences"] == 80
+    assert results["peak_memory_bytes"] > 1e8
+    assert results["versions"]["tensorflow"]
+    assert results["config"]["distillation"]["strategy"] == "D4.2"
+
+
+def test_no_step_is_worse_than_its_start_by_its_own_measure(finished):
+    for step in finished[1]["steps"]:
+        losses = [entry["validation_loss"] for entry in step["history"]]
+        assert losses[step["best_epoch"]] == min(losses)
+
+
+def test_stage_3_starts_where_stage_2_ended(data, finished):
+    out, _ = finished
+    run = Run(small(data, out))
+    logits, labels = run.step_model(4), run.step_model(5)
+    for name in ("embeddings", "encoder", "projection"):
+        for a, b in zip(
+            logits.get_layer(name).get_weights(), labels.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_bundle_predicts_what_the_run_scored(data, finished):
+    out, _ = finished
+    run = Run(small(data, out))
+    bundle = Bundle.load(str(out / "student"))
+    assert bundle.model.count_params() == bundle.shape.deployed_parameters
+    ids = np.array([[3, 5, 7, 9]], np.int32)
+    np.testing.assert_array_equal(
+        np.asarray(bundle.model(ids)), np.asarray(run.step_model(-1)(ids)["label_head"])
+    )
+
+
+SERVE = """
+import sys
+import numpy as np, tensorflow as tf, tensorflow_text
+served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+texts = open(sys.argv[2], encoding="utf-8").read().split("\\n")
+answer = {k: v.numpy() for k, v in served(texts=tf.constant(texts)).items()}
+assert not any(name.split(".")[0] in ("transformers", "xtremedistil", "tokenizers") for name in sys.modules)
+np.savez(sys.argv[3], **answer)
+"""
+
+
+def test_the_saved_model_needs_tensorflow_and_tensorflow_text_alone(data, finished, tmp_path):
+    out, results = finished
+    run = Run(small(data, out))
+    test = run.split("test", cut=False)
+    texts = ["Łukasz aus Köln", "", "  ", "नई दिल्ली में"]
+    (tmp_path / "texts").write_text("\n".join(texts), encoding="utf-8")
+    program = [
+        sys.executable,
+        "-c",
+        SERVE,
+        results["saved_model"],
+        tmp_path / "texts",
+        tmp_path / "answer.npz",
+    ]
+    subprocess.run(program, check=True, capture_output=True, cwd=tmp_path)
+    answer = np.load(tmp_path / "answer.npz", allow_pickle=True)
+    assert answer["counts"].tolist() == [3, 0, 0, 3]
+    bundle = Bundle.load(str(out / "student"))
+    for row, text in enumerate(texts):
+        (pieces,) = bundle.rules.encode([text.split()])
+        logits = np.asarray(bundle.model(bundle.rows[pieces.ids][None]))[0, pieces.first]
+        expected = (
+            [bundle.labels.names[i] for i in bundle.labels.decode(logits)]
+            if len(pieces.first)
+            else []
+        )
+        assert [tag.decode() for tag in answer["tags"][row][: len(expected)]] == expected
+        raw = text.encode("utf-8")
+        slices = zip(answer["starts"][row], answer["ends"][row], strict=True)
+        assert [raw[a:b].decode("utf-8") for a, b in slices if a >= 0] == text.split()
+    assert len(test) == 80
+
+
+def test_a_finished_run_is_not_computed_again(data, finished, caplog):
+    out, results = finished
+    before = {path: path.stat().st_mtime_ns for path in out.glob("steps/*/*")}
+    again = execute(small(data, out))
+    assert {path: path.stat().st_mtime_ns for path in out.glob("steps/*/*")} == before
+    varying = ("latency", "parts")
+    assert {k: v for k, v in again.items() if k not in varying} == {
+        k: v for k, v in results.items() if k not in varying
+    }
+
+
+def test_the_same_config_gives_the_same_weights(data, finished, tmp_path):
+    out, _ = finished
+    shutil.copytree(out / "teacher", tmp_path / "out" / "teacher")
+    shutil.copytree(out / "data", tmp_path / "out" / "data")
+    execute(small(data, tmp_path / "out", stage="2"))
+    for step in sorted(os.listdir(tmp_path / "out" / "steps")):
+        name = f"steps/{step}/weights.safetensors"
+        assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes()
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_another_configuration_is_told_from_this_one(data, finished):
+    out, _ = finished
+    with pytest.raises(
+        ArtifactError,
+        match=r"steps/01-representation-all was made by another run \(dropout: 0.2 there, 0.3",
+    ):
+        execute(small(data, out, dropout=0.3))
+    with pytest.raises(
+        ArtifactError, match=r"teacher was made by another run \(teacher_epochs: 3 there, 4 now\)"
+    ):
+        execute(small(data, out, teacher_epochs=4))
+
+
+def test_what_only_later_steps_depend_on_leaves_earlier_ones(data, finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "out")
+    execute(small(data, tmp_path / "out", label_epochs=(0,), overwrite=True, stage="3"))
+    for name in ("01-representation-all", "05-logits-embeddings"):
+        path = f"steps/{name}/weights.safetensors"
+        assert (tmp_path / "out" / path).stat().st_mtime_ns == (
+            finished[0] / path
+        ).stat().st_mtime_ns
+
+
+def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
+    with (
+        run_lock(str(tmp_path)),
+        pytest.raises(ArtifactError, match=r"in use by another run \(process \d+"),
+    ):
+        execute(small(data, tmp_path))
+
+
+@pytest.mark.parametrize("strategy", ["D0-S", "D1", "D2", "D3.2"])
+def test_other_strategies_run(data, finished, tmp_path, strategy):
+    for part in ("teacher", "data", "targets"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    results = execute(
+        small(data, tmp_path / "out", strategy=strategy, logit_epochs=(1,), select_by="metric")
+    )
+    assert results["strategy"] == strategy
+    assert results["student"]["f1"]["mean"] >= 0
+    assert all(step["history"][-1]["metric"] is not None for step in results["steps"] if step["f1"])
+
+
+def test_classification_end_to_end(tmp_path):
+    os.makedirs(tmp_path / "data")
+    rng = np.random.default_rng(0)
+    words = {"good": ["Freude", "schön", "gut"], "bad": ["Trauer", "schlecht", "übel"]}
+    for split, number in (("train", 200), ("dev", 40), ("test", 40)):
+        lines = []
+        for _ in range(number):
+            label = rng.choice(list(words))
+            filler = rng.choice(["das", "Haus", "am", "See", "war"], 4).tolist()
+            filler.insert(int(rng.integers(5)), str(rng.choice(words[label])))
+            lines.append(f"{' '.join(filler)}\t{label}\n")
+        (tmp_path / "data" / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
+    config = small(
+        str(tmp_path / "data"), tmp_path / "out", task="classification", teacher_epochs=6
+    )
+    config = dataclasses.replace(
+        config,
+        distillation=dataclasses.replace(
+            config.distillation, logit_epochs=(1, 1, 4, 8), learning_rate=1e-2
+        ),
+    )
+    results = execute(config)
+    assert results["teacher"]["accuracy"]["mean"] > 80
+    assert results["student"]["accuracy"]["mean"] > 80
+    assert results["example"]["answer"] in words
+
+
+def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
+    tags = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    folder = tiny_bert.write(str(tmp_path / "ready"), labels=tags, lowercase=False)
+    config = small(
+        data, tmp_path / "out", teacher=folder, max_seq_length=16, embedding_dim=8, stage="1"
+    )
+    run = Run(config)
+    assert run.ready_teacher
+    execute(config)
+    assert run.labels.names == tags
+    assert not os.path.exists(tmp_path / "out" / "teacher" / "model.safetensors")
+    assert os.path.exists(tmp_path / "out" / "targets" / "logits" / "00000.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"teacher": ""}, ConfigError, r"--teacher must name a model folder or a hub name"),
+        (
+            {"teacher_layer": 3},
+            ConfigError,
+            r"--teacher_layer must be between 1 and 2.*teacher_layer=3",
+        ),
+        (
+            {"embedding_dim": 33},
+            ConfigError,
+            r"--embedding_dim must not be above the teacher's width, 32",
+        ),
+        (
+            {"max_seq_length": 600},
+            ConfigError,
+            r"--max_seq_length must not be above the teacher's 512 positions",
+        ),
+        ({"finetune": "never"}, CheckpointError, r"--finetune=never needs a teacher with a head"),
+        (
+            {"data_dir": "/nowhere"},
+            DataError,
+            r"--data_dir must be a folder. Received: data_dir='/nowhere'",
+        ),
+        (
+            {"logit_epochs": (1, 2)},
+            ConfigError,
+            r"--logit_epochs takes one number, or one for each of the 4 steps",
+        ),
+        ({"transfer_file": ("/nowhere.txt",)}, DataError, r"/nowhere.txt: no such file"),
+    ],
+)
+def test_mistakes_stop_a_run_before_anything_is_made(data, tmp_path, changes, kind, message):
+    with pytest.raises(kind, match=message):
+        execute(small(data, tmp_path / "out", **changes))
+    assert os.listdir(tmp_path / "out") == [".lock"]
+
+
+def test_a_broken_line_stops_a_run_before_the_teacher(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "de" / "transfer.txt.xz").unlink()
+    (tmp_path / "data" / "de" / "transfer.txt").write_bytes(b"fine\nbr\xfcn\n")
+    with pytest.raises(DataError, match=r"transfer.txt:2: not valid UTF-8"):
+        execute(small(str(tmp_path / "data"), tmp_path / "out"))
+    assert not os.path.exists(tmp_path / "out" / "teacher" / "inputs.json")
+
+
+def test_a_folder_with_foreign_files_is_left_alone(data, tmp_path):
+    os.makedirs(tmp_path / "out" / "teacher")
+    (tmp_path / "out" / "teacher" / "thesis.tex").write_text("years of work")
+    with pytest.raises(
+        ArtifactError, match=r"teacher holds files that no run of this package made"
+    ):
+        execute(small(data, tmp_path / "out"))
+
+
+def test_the_programs_report_mistakes_in_one_line(tmp_path):
+    for program in ("run_distil.py", "run_teacher.py"):
+        command = [
+            sys.executable,
+            program,
+            f"--output_dir={tmp_path}",
+            "--data_dir=/nowhere",
+            "--teacher=scratch",
+            "--embedding_dim=9",
+        ]
+        done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert (
+            done.stderr.strip()
+            == "Error: --data_dir must be a folder. Received: data_dir='/nowhere'"
+        )
+    assert issubclass(DataError, XtremeDistilError)
