@@ -1,4 +1,5 @@
-"""Distils a BERT teacher into a tiny student: `python run_distil.py --stage=all --teacher_layer=7`."""
+"""Distils a BERT teacher into a tiny student: `python run_distil.py --stage=all
+--teacher_layer=7`."""
 
 from xtremedistil import cli
 

@@ -1,4 +1,5 @@
-"""Fine-tunes the teacher alone, or trains a small one from scratch: `python run_teacher.py --teacher=FOLDER --data_dir=DIR`."""
+"""Fine-tunes the teacher alone, or trains a small one from scratch: `python run_teacher.py
+--teacher=FOLDER --data_dir=DIR`."""
 
 from xtremedistil import cli
 

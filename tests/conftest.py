@@ -1,4 +1,5 @@
-"""Fixtures that several tests share. Real data and real weights are optional: tests skip without them."""
+"""Fixtures that several tests share. Real data and real weights are optional: tests skip without
+them."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""The BERT encoder against the reference implementation (torch), whose outputs were recorded once."""
+"""The BERT encoder against the reference implementation (torch), whose outputs were recorded
+once."""
 
 import json
 import os
@@ -21,7 +22,8 @@ from xtremedistil.models.teacher import (
 
 TAGS = ("O", "B-PER", "I-PER")
 IDS = np.array([[2, 6, 7, 8, 14, 3], [2, 10, 11, 3, 0, 0]], np.int32)
-# Logits of the ten real pieces, then of block 2 the first four units of the second piece of each sentence.
+# Logits of the ten real pieces, then of block 2 the first four units of the second piece of each
+# sentence.
 GOLDEN = {
     "gelu": (
         [

@@ -243,7 +243,7 @@ def test_unusable_folders_are_refused(folder, spoil, message):
 
 def test_a_missing_transfer_file_is_named(folder):
     config = DataConfig(data_dir=str(folder / "data"), transfer_file=("nowhere.txt",))
-    with pytest.raises(DataError, match="nowhere.txt: no such file"):
+    with pytest.raises(DataError, match=r"nowhere.txt: no such file"):
         find_sources(config)
 
 

@@ -23,7 +23,8 @@ def sentences(*words_per_sentence):
 
 
 def tags_by_id(ids, mask):
-    """A model that sees B-LOC where an id is a multiple of four, and a marker, which may not be chosen, above all."""
+    """A model that sees B-LOC where an id is a multiple of four, and a marker, which may not be
+    chosen, above all."""
     logits = np.zeros((*ids.shape, 7), np.float32)
     logits[..., 4] = 9
     logits[..., 2] = ids % 4 == 0
@@ -73,7 +74,10 @@ def test_each_piece_is_read_far_from_the_edges_of_its_window():
 
 def test_words_beyond_the_cut_count_as_outside_and_are_counted():
     rows = sentences(8, 2)
-    everything_loc = lambda ids, mask: np.eye(7, dtype=np.float32)[np.full(ids.shape, 2)]  # noqa: E731
+
+    def everything_loc(ids, mask):
+        return np.eye(7, dtype=np.float32)[np.full(ids.shape, 2)]
+
     whole, _ = evaluate(everything_loc, rows, LABELS, ["de"])
     assert (whole["f1"]["mean"], whole["words_cut_off"]) == (100, 0)
     # 5 pieces: [CLS], pieces 0 1 2 (two words), [SEP]; words 3 and 4 of the first sentence are lost

@@ -132,8 +132,7 @@ def test_prefetch_keeps_order_and_hands_over_errors():
         yield {"n": 2}
         raise ArtifactError("shard 7 is damaged")
 
-    seen = []
+    batches = prefetch(broken(), ahead=1)
+    assert [next(batches)["n"], next(batches)["n"]] == [1, 2]
     with pytest.raises(ArtifactError, match="shard 7"):
-        for batch in prefetch(broken(), ahead=1):
-            seen.append(batch["n"])
-    assert seen == [1, 2]
+        next(batches)

@@ -101,9 +101,9 @@ def test_an_interrupted_pass_goes_on_with_the_next_shard(folders):
 def test_another_layer_leaves_the_logits_as_they_are(folders):
     make(folders)
     _, part = folders
-    assert missing_targets(["logits", "states-05"], NAMES, part) == dict.fromkeys(
-        NAMES, ["states-05"]
-    )
+    assert missing_targets(["logits", "states-05"], NAMES, part) == {
+        name: ["states-05"] for name in NAMES
+    }
 
 
 def test_a_truncated_shard_is_found_before_training_and_an_altered_one_on_opening(folders):

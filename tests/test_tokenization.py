@@ -83,7 +83,7 @@ def test_a_vocabulary_needs_its_special_tokens_and_padding_first():
 
 
 def test_a_folder_without_a_tokenizer(tmp_path):
-    with pytest.raises(CheckpointError, match="neither tokenizer.json nor vocab.txt"):
+    with pytest.raises(CheckpointError, match=r"neither tokenizer.json nor vocab.txt"):
         WordPiece.from_folder(str(tmp_path))
 
 

@@ -37,7 +37,8 @@ def write(
     prefix: str = "bert.",
     lowercase: bool = True,
 ) -> str:
-    """Writes a Hugging Face folder of a BERT of width 12 and 3 heads, with weights drawn from a fixed seed."""
+    """Writes a Hugging Face folder of a BERT of width 12 and 3 heads, with weights drawn from a
+    fixed seed."""
     width, inner, positions = 12, 20, 16
     rng = np.random.default_rng(7)
 

@@ -1,8 +1,9 @@
 """Files of a run: whole or not at all, checksummed, and known by what they were made from.
 
-Every path may be local or of a file system that TensorFlow knows (`gs://`, `s3://`, `ram://`); TensorFlow is
-imported for the latter only, so that reading results needs none of it. A local write goes to a neighbouring file
-that is synced and then renamed, so that a reader, a crash or a power cut sees the old file or the new one.
+Every path may be local or of a file system that TensorFlow knows (`gs://`, `s3://`, `ram://`);
+TensorFlow is imported for the latter only, so that reading results needs none of it. A local write
+goes to a neighbouring file that is synced and then renamed, so that a reader, a crash or a power
+cut sees the old file or the new one.
 """
 
 import contextlib
@@ -100,7 +101,8 @@ def read_bytes(path: str) -> bytes:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[BinaryIO]:
-    """A file to write bytes to, which appears at `path` when the block ends well, and never in part.
+    """A file to write bytes to, which appears at `path` when the block ends well, and never in
+    part.
 
     Raises:
         ArtifactError: the disk is full.
@@ -123,8 +125,10 @@ def writing(path: str) -> Iterator[BinaryIO]:
         written = size(part) if exists(part) else 0
         remove(part)
         raise ArtifactError(
-            f"{path}: the disk is full after {written:,} bytes of this file; nothing that was whole is "
-            "damaged. Free some space (OUT/logs and the state.safetensors of finished steps can go), then "
+            f"{path}: the disk is full after {written:,} bytes of this file; nothing that was "
+            f"whole is "
+            "damaged. Free some space (OUT/logs and the state.safetensors of finished steps can "
+            "go), then "
             "run the same command again."
         ) from error
     except BaseException:
@@ -226,8 +230,9 @@ def check_bytes(content: bytes, described: Mapping[str, Any], path: str) -> None
 class Part:
     """A piece of a run that is made once: a folder, what it is made from, and what came out.
 
-    `inputs.json` is written when work on the part starts, `done.json` when it ends. A part is done while both are
-    there and the inputs are the ones asked for now; between the two it is half-done, and its maker may go on.
+    `inputs.json` is written when work on the part starts, `done.json` when it ends. A part is done
+    while both are there and the inputs are the ones asked for now; between the two it is half-done,
+    and its maker may go on.
     """
 
     def __init__(self, folder: str, inputs: Mapping[str, Any]):
@@ -343,7 +348,8 @@ def _short(value: Any) -> str:
 
 @contextlib.contextmanager
 def run_lock(folder: str) -> Iterator[None]:
-    """Holds a run's directory for this process; the system lets go of it when the process ends, however it ends.
+    """Holds a run's directory for this process; the system lets go of it when the process ends,
+    however it ends.
 
     Raises:
         ArtifactError: another process, alive, holds it.
@@ -360,7 +366,8 @@ def run_lock(folder: str) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise ArtifactError(
-                f"{folder} is in use by another run ({file.read().strip() or 'unknown'}). Wait for it to "
+                f"{folder} is in use by another run ({file.read().strip() or 'unknown'}). Wait for "
+                f"it to "
                 "end, or choose another --output_dir."
             ) from error
         file.truncate(0)

@@ -1,4 +1,5 @@
-"""absl flags, derived from the config's dataclasses, and the way back. Nothing else in the package sees FLAGS."""
+"""absl flags, derived from the config's dataclasses, and the way back. Nothing else in the package
+sees FLAGS."""
 
 import dataclasses
 import logging as standard_logging
@@ -15,7 +16,8 @@ from xtremedistil.errors import ConfigError, XtremeDistilError
 
 SAMPLE_FLAGS = os.path.join("flags", "sample.flags")
 SAMPLE_NOTICE = (
-    "No --data_dir and no --teacher: the embedded sample corpus (synthetic, 41 languages) and a small teacher trained from "
+    "No --data_dir and no --teacher: the embedded sample corpus (synthetic, 41 languages) and a "
+    "small teacher trained from "
     f"scratch, with the values of {SAMPLE_FLAGS}."
 )
 FLAGS = flags.FLAGS
@@ -137,7 +139,8 @@ def _plain_log() -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Imports TensorFlow without the notices that it prints at start-up; a failed import shows them all."""
+    """Imports TensorFlow without the notices that it prints at start-up; a failed import shows
+    them all."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

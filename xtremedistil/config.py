@@ -1,9 +1,9 @@
 """Everything that a run can be asked for: the one place where a default is written.
 
-One frozen dataclass per concern. Each field carries the help text, the legal values and the range of its flag
-(`cli.py` derives the flags), and each dataclass checks its own fields once, on construction. The defaults are
-the paper's best configuration (Tables 10 to 13) where it gives one; METHOD in `docs/method.md` says how the others
-were chosen.
+One frozen dataclass per concern. Each field carries the help text, the legal values and the range
+of its flag (`cli.py` derives the flags), and each dataclass checks its own fields once, on
+construction. The defaults are the paper's best configuration (Tables 10 to 13) where it gives one;
+METHOD in `docs/method.md` says how the others were chosen.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 
 def option(
     default: Any,
-    help: str,  # noqa: A002 (the word that absl and argparse use)
+    help: str,
     *,
     choices: tuple[str, ...] | None = None,
     low: float | None = None,
@@ -68,11 +68,13 @@ class Checked:
         for item in items:
             if type(item) is not item_type:
                 raise ConfigError(
-                    f"--{field.name} must be of type {item_type.__name__}. Received: {field.name}={item!r}"
+                    f"--{field.name} must be of type {item_type.__name__}. Received: "
+                    f"{field.name}={item!r}"
                 )
             if choices is not None and item not in choices:
                 raise ConfigError(
-                    f"--{field.name} must be one of {', '.join(choices)}. Received: {field.name}={item!r}"
+                    f"--{field.name} must be one of {', '.join(choices)}. Received: "
+                    f"{field.name}={item!r}"
                 )
             if (low is not None and not item >= low) or (high is not None and not item <= high):
                 legal = f"at least {low}" if high is None else f"between {low} and {high}"
@@ -107,20 +109,24 @@ class DataConfig(Checked):
     )
     data_format: str = option(
         "auto",
-        "Format of the labeled files: told by their content, or forced. conll: one `token<TAB>tag` a "
-        "line, blank lines between sentences. tsv: `text<TAB>tags`. classification: `text<TAB>label`.",
+        "Format of the labeled files: told by their content, or forced. conll: one `token<TAB>tag` "
+        "a "
+        "line, blank lines between sentences. tsv: `text<TAB>tags`. classification: "
+        "`text<TAB>label`.",
         choices=("auto", "conll", "tsv", "classification"),
     )
     repair_iob2: bool = option(
         False,
-        "Turn an I- tag that continues no entity into a B- tag, and count them, instead of stopping.",
+        "Turn an I- tag that continues no entity into a B- tag, and count them, instead of "
+        "stopping.",
     )
     max_seq_length: int = option(
         32, "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.", low=3
     )
     truncate_scoring: bool = option(
         False,
-        "Cut sentences at --max_seq_length in scoring too, as the paper does: a word cut off counts as O.",
+        "Cut sentences at --max_seq_length in scoring too, as the paper does: a word cut off "
+        "counts as O.",
     )
     max_words: int = option(
         5000, "A longer 'sentence' is refused: it is a document that was never split.", low=1
@@ -133,7 +139,8 @@ class DataConfig(Checked):
     )
     transfer_per_language: int = option(
         0,
-        "Transfer sentences to use per language, sampled (0: all); the labeled ones always belong to them.",
+        "Transfer sentences to use per language, sampled (0: all); the labeled ones always belong "
+        "to them.",
         low=0,
     )
     test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)
@@ -151,12 +158,14 @@ class TeacherConfig(Checked):
     )
     finetune: str = option(
         "auto",
-        "Whether to fine-tune the teacher. auto: unless its folder already has a head for the task.",
+        "Whether to fine-tune the teacher. auto: unless its folder already has a head for the "
+        "task.",
         choices=("auto", "always", "never"),
     )
     strip_accents: str = option(
         "checkpoint",
-        "Whether tokenization removes accents: as the checkpoint says, or forced (the paper's words).",
+        "Whether tokenization removes accents: as the checkpoint says, or forced (the paper's "
+        "words).",
         choices=("checkpoint", "yes", "no"),
     )
     teacher_epochs: int = option(3, "Epochs of fine-tuning.", low=1)
@@ -204,12 +213,14 @@ class StudentConfig(Checked):
     )
     embeddings: str = option(
         "svd",
-        "Start of the word embeddings (Table 14). svd: truncated SVD of the fine-tuned teacher's table.",
+        "Start of the word embeddings (Table 14). svd: truncated SVD of the fine-tuned teacher's "
+        "table.",
         choices=("svd", "random"),
     )
     heads_on: str = option(
         "projection",
-        "What the heads read: the projected representation (Table 4), or the BiLSTM states (Eq. 1 and 3).",
+        "What the heads read: the projected representation (Table 4), or the BiLSTM states (Eq. 1 "
+        "and 3).",
         choices=("projection", "states"),
     )
 
@@ -224,12 +235,14 @@ class DistillationConfig(Checked):
     )
     unfreeze: tuple[str, ...] = option(
         ("strategy",),
-        "Stages that unfreeze layer by layer, with commas: 1,2,3, or none, or as the strategy says.",
+        "Stages that unfreeze layer by layer, with commas: 1,2,3, or none, or as the strategy "
+        "says.",
         choices=("strategy", "none", "1", "2", "3"),
     )
     representation_loss: str = option(
         "kld",
-        "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the projection is "
+        "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the "
+        "projection is "
         "then linear, since gelu cannot reach the targets).",
         choices=("kld", "mse"),
     )
@@ -254,7 +267,8 @@ class DistillationConfig(Checked):
     )
     select_by: str = option(
         "loss",
-        "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or accuracy.",
+        "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or "
+        "accuracy.",
         choices=("loss", "metric"),
     )
     transfer_validation: int = option(
@@ -266,7 +280,8 @@ class DistillationConfig(Checked):
         special = {"strategy", "none"} & set(self.unfreeze)
         if special and len(self.unfreeze) > 1:
             raise ConfigError(
-                f"--unfreeze is 'strategy', 'none', or a list of stages. Received: unfreeze={','.join(self.unfreeze)}"
+                f"--unfreeze is 'strategy', 'none', or a list of stages. Received: "
+                f"unfreeze={','.join(self.unfreeze)}"
             )
         if self.final_learning_rate > self.learning_rate:
             raise ConfigError(
@@ -282,7 +297,8 @@ class RunConfig(Checked):
     output_dir: str = option("out", "Directory of the run: everything it makes goes there.")
     stage: str = option(
         "all",
-        "How far to go; whatever that needs and is not there yet is made first. all: to scores and export.",
+        "How far to go; whatever that needs and is not there yet is made first. all: to scores and "
+        "export.",
         choices=STAGES,
     )
     seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
@@ -312,7 +328,8 @@ class Config:
         formats = {"ner": ("auto", "conll", "tsv"), "classification": ("auto", "classification")}
         if self.data.data_format not in formats[self.data.task]:
             raise ConfigError(
-                f"--task={self.data.task} reads --data_format {', '.join(formats[self.data.task])}. "
+                f"--task={self.data.task} reads --data_format "
+                f"{', '.join(formats[self.data.task])}. "
                 f"Received: data_format={self.data.data_format!r}"
             )
 
@@ -335,7 +352,8 @@ class Config:
             if not isinstance(given, dict) or set(given) != known:
                 received = sorted(given) if isinstance(given, dict) else given
                 raise ConfigError(
-                    f"a configuration needs a section '{name}' with the fields {sorted(known)}. Received: {received}"
+                    f"a configuration needs a section '{name}' with the fields {sorted(known)}. "
+                    f"Received: {received}"
                 )
             made[name] = section(**given)
         if unknown := set(values) - set(sections):

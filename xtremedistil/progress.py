@@ -8,7 +8,8 @@ from tqdm import tqdm
 
 
 class _Log:
-    """Standard error for a progress line that cannot be redrawn: each state is a line of its own."""
+    """Standard error for a progress line that cannot be redrawn: each state is a line of its
+    own."""
 
     def write(self, text: str) -> None:
         if text := text.strip("\r\n"):
@@ -51,4 +52,7 @@ def progress(
     )
 
 
-_FORMAT = "{desc} {percentage:3.0f}% {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_FORMAT = (
+    "{desc} {percentage:3.0f}% {n_fmt}/{total_fmt}{unit} "
+    "[{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+)

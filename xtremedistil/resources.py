@@ -19,7 +19,8 @@ def measured(cost: dict[str, float]) -> Iterator[None]:
 
 
 def _reset_peak() -> None:
-    """Makes Linux forget the process's peak so far; elsewhere the peak stays that of the whole process."""
+    """Makes Linux forget the process's peak so far; elsewhere the peak stays that of the whole
+    process."""
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 

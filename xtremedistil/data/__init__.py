@@ -1,0 +1,1 @@
+"""Files to labeled and unlabeled sentences in wordpieces, and their way into batches."""

@@ -1,10 +1,11 @@
 """Every accepted file format, read into one kind of example, line by line.
 
-Formats: CoNLL style (`token<TAB>tag`, blank lines between sentences), the published implementation's TSV
-(`text<TAB>tags`, tags may carry `lang:` prefixes), classification TSV (`text<TAB>label`) and plain text. gzip and xz
-files are read as they are. Lines end at `\\n` only (one `\\r` before it is dropped) and columns at TAB only, because
-real tokens hold every other odd character. A broken line is an error that names file, line, rule and what was
-received; nothing is skipped silently.
+Formats: CoNLL style (`token<TAB>tag`, blank lines between sentences), the published
+    implementation's TSV
+(`text<TAB>tags`, tags may carry `lang:` prefixes), classification TSV (`text<TAB>label`) and plain
+text. gzip and xz files are read as they are. Lines end at `\\n` only (one `\\r` before it is
+dropped) and columns at TAB only, because real tokens hold every other odd character. A broken line
+is an error that names file, line, rule and what was received; nothing is skipped silently.
 """
 
 import gzip
@@ -69,7 +70,8 @@ def _clip(value: object) -> str:
 
 
 def read_lines(path: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text file, numbered from 1, without their ends; gzip and xz are recognised by content.
+    """The lines of a text file, numbered from 1, without their ends; gzip and xz are recognised by
+    content.
 
     Raises:
         DataError: no such file, damaged compression, invalid UTF-8, or a line of over 10 MB.
@@ -107,7 +109,8 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:
-                rule = f"not valid UTF-8 at byte {error.start + 1} of the line. Convert the file to UTF-8."
+                place = f"byte {error.start + 1} of the line"
+                rule = f"not valid UTF-8 at {place}. Convert the file to UTF-8."
                 raise _fail(
                     path, number, rule, bytes=line[max(0, error.start - 20) : error.end + 20]
                 ) from error
@@ -153,7 +156,8 @@ def detect_format(path: str, task: str, unlabeled: bool = False) -> str:
     if blank or tagged == lines:
         return "conll"
     raise DataError(
-        f"{path}: not recognised as `token<TAB>tag` lines with blank lines between sentences, nor as "
+        f"{path}: not recognised as `token<TAB>tag` lines with blank lines between sentences, nor "
+        f"as "
         "`text<TAB>tags` lines. Name the format with --data_format to see which line breaks it."
     )
 
@@ -187,7 +191,8 @@ def read_examples(
             raise _fail(
                 path,
                 example.line,
-                f"{len(example.words):,} words, and a sentence may have {rules.max_words:,} (--max_words): "
+                f"{len(example.words):,} words, and a sentence may have {rules.max_words:,} "
+                f"(--max_words): "
                 "split documents into sentences, one a line.",
                 words=" ".join(example.words[:12]) + " ...",
             )
@@ -281,7 +286,8 @@ def _checked_tags(example: Example, repair: bool) -> Example:
                 raise _fail(
                     example.path,
                     example.line,
-                    f"{tag} after {previous} continues no entity (IOB2 starts one with B-). --repair_iob2 "
+                    f"{tag} after {previous} continues no entity (IOB2 starts one with B-). "
+                    f"--repair_iob2 "
                     "turns such tags into B-.",
                     tags=" ".join(tags),
                 )

@@ -1,7 +1,7 @@
 """Labeled files to encoded sentences on disk: D_l, the development set and the test set.
 
-Every line of every file is read and checked before any model is built. D_l is the training split, or a sample of it
-(`--labeled_per_language`).
+Every line of every file is read and checked before any model is built. D_l is the training split,
+or a sample of it (`--labeled_per_language`).
 """
 
 import dataclasses
@@ -26,7 +26,8 @@ CHOSEN = "chosen.safetensors"
 def labeled_inputs(
     config: DataConfig, sources: dict[str, list[Source]], rules: WordPiece, labels: LabelSet | None
 ) -> dict[str, object]:
-    """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready teacher's labels."""
+    """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready
+    teacher's labels."""
     settings = dataclasses.asdict(config)
     names = ("task", "data_format", "repair_iob2", "max_words", "data_seed")
     sizes = ("labeled_per_language", "dev_per_language", "test_per_language")
@@ -52,7 +53,8 @@ def prepare_labeled(
         sources: of `find_sources`.
         rules: the teacher's tokenization.
         labels: a ready teacher's classes, or None to take them from the training data.
-        folder: gets `train`, `dev`, `test.safetensors` and `chosen.safetensors`, the row numbers of D_l.
+        folder: gets `train`, `dev`, `test.safetensors` and `chosen.safetensors`, the row numbers of
+            D_l.
 
     Returns:
         What is known of the data (languages, labels, counts), and the names of the files.
@@ -98,14 +100,16 @@ def _choose(
 ) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """Which file split feeds train, dev and test, and which of its sentences.
 
-    Without a test split, the dev split is what is scored; without a dev split to validate on, a tenth of the training
-    sentences of each language (at most 1,000) is, and their labels teach nothing.
+    Without a test split, the dev split is what is scored; without a dev split to validate on, a
+    tenth of the training sentences of each language (at most 1,000) is, and their labels teach
+    nothing.
     """
     origin = {"train": "train", "dev": "dev", "test": "test"}
     if "test" not in scans:
         if "dev" not in scans:
             raise DataError(
-                f"{config.data_dir}: a dev or a test file is needed to score on. Received: only training files"
+                f"{config.data_dir}: a dev or a test file is needed to score on. Received: only "
+                f"training files"
             )
         origin["test"], origin["dev"] = "dev", "train"
     elif "dev" not in scans:
@@ -144,8 +148,9 @@ def encode_labeled(
         languages: names to number.
 
     Returns:
-        A `Ragged` with `ids` int32, `first` int8 (1 at a word's first piece) and, for NER, `labels` int16 (IGNORED
-        where no class applies) per piece; `language` int16, `hash` uint64 and, for classification, `labels` per sentence.
+        A `Ragged` with `ids` int32, `first` int8 (1 at a word's first piece) and, for NER, `labels`
+        int16 (IGNORED where no class applies) per piece; `language` int16, `hash` uint64 and, for
+        classification, `labels` per sentence.
 
     Raises:
         DataError: a label that `labels` does not hold.

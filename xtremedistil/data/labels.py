@@ -1,7 +1,8 @@
 """The classes that teacher and student predict.
 
-A teacher that we fine-tune has, beside the entity tags, four marker classes (Section 6, "NER Tags"): padding, the two
-sentence markers, and X for a word's second and later wordpieces. A ready-made teacher keeps its own labels, which
+A teacher that we fine-tune has, beside the entity tags, four marker classes (Section 6, "NER
+Tags"): padding, the two sentence markers, and X for a word's second and later wordpieces. A
+ready-made teacher keeps its own labels, which
 mostly have no markers: pieces that would need one are then left out of the label losses.
 """
 
@@ -34,14 +35,16 @@ class LabelSet:
         object.__setattr__(self, "names", tuple(self.names))
         if len(set(self.names)) != len(self.names) or len(self.entity_ids) < 2:
             raise CheckpointError(
-                f"labels must be two or more different names. Received: {', '.join(self.names) or 'none'}"
+                f"labels must be two or more different names. Received: "
+                f"{', '.join(self.names) or 'none'}"
             )
         if self.task == "ner" and "O" not in self.names:
             raise CheckpointError(f"NER labels must contain O. Received: {', '.join(self.names)}")
 
     @classmethod
     def from_data(cls, labels: Iterable[str], task: str) -> "LabelSet":
-        """The label set of a teacher that we fine-tune: the data's labels, sorted, and the markers for NER.
+        """The label set of a teacher that we fine-tune: the data's labels, sorted, and the markers
+        for NER.
 
         Args:
             labels: every tag, or every class, that the data holds.
@@ -94,7 +97,8 @@ class LabelSet:
     def _unknown(self, name: str, where: str) -> str:
         legal = ", ".join(self.names[i] for i in self.entity_ids)
         return (
-            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label in the data, or "
+            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label in "
+            f"the data, or "
             f"use a teacher that was trained on it. Received: label={name!r}"
         )
 

@@ -1,9 +1,11 @@
 """Encoded sentences to batches: seeded, bucketed by length, and resumable at any batch.
 
-An epoch goes through windows of a few thousand sentences. Inside a window, sentences are sorted by length and cut into
-batches, and the batches are shuffled: a batch then holds sentences of about one length, and little of it is padding.
-The order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it stopped without
-reading what came before.
+An epoch goes through windows of a few thousand sentences. Inside a window, sentences are sorted by
+length and cut into
+batches, and the batches are shuffled: a batch then holds sentences of about one length, and little
+    of it is padding.
+The order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it
+stopped without reading what came before.
 """
 
 import queue
@@ -27,7 +29,8 @@ class Source(Protocol):
     def windows(
         self, rng: np.random.Generator, sentences: int
     ) -> list[tuple[int, Callable[[], Ragged]]]:
-        """Shuffled windows of about so many sentences: the number of each, and a function that reads it."""
+        """Shuffled windows of about so many sentences: the number of each, and a function that
+        reads it."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def _rounded(length: int, step: int) -> int:
 
 
 def prefetch(batches: Iterable[Batch], ahead: int = 4) -> Iterator[Batch]:
-    """The same batches, made by a thread while the last ones are used; its errors are raised here."""
+    """The same batches, made by a thread while the last ones are used; its errors are raised
+    here."""
     waiting: queue.Queue = queue.Queue(ahead)
     stopped = threading.Event()
 

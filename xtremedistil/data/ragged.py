@@ -1,4 +1,5 @@
-"""Sentences of different lengths, side by side in flat arrays, and their way into padded batches."""
+"""Sentences of different lengths, side by side in flat arrays, and their way into padded
+batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ class Ragged:
     """`n` sentences with `total` wordpieces together.
 
     Attributes:
-        offsets: `(n + 1,)` int64; sentence `i` is `[offsets[i], offsets[i + 1])` of every array of `pieces`.
+        offsets: `(n + 1,)` int64; sentence `i` is `[offsets[i], offsets[i + 1])` of every array of
+            `pieces`.
         pieces: arrays `(total, ...)`: one row per wordpiece.
         sentences: arrays `(n, ...)`: one row per sentence.
     """
@@ -36,7 +38,8 @@ class Ragged:
     def from_lists(
         cls, pieces: Mapping[str, Sequence[np.ndarray]], sentences: Mapping[str, np.ndarray]
     ) -> "Ragged":
-        """Lays arrays, one per sentence, end to end; the first mapping must name at least one array."""
+        """Lays arrays, one per sentence, end to end; the first mapping must name at least one
+        array."""
         lists = list(pieces.values())
         offsets = np.concatenate([[0], np.cumsum([len(a) for a in lists[0]], dtype=np.int64)])
         joined = {
@@ -73,7 +76,8 @@ class Ragged:
         )
 
     def truncate(self, length: int) -> "Ragged":
-        """Sentences of at most `length` pieces: what is too much goes from before the last piece, [SEP]."""
+        """Sentences of at most `length` pieces: what is too much goes from before the last piece,
+        [SEP]."""
         if not len(self) or self.lengths.max() <= length:
             return self
         kept = np.minimum(self.lengths, length)
@@ -90,8 +94,8 @@ class Ragged:
             length: pieces to pad to; None for those of the longest row.
 
         Returns:
-            `pieces` as `(batch, length, ...)`, `sentences` as `(batch, ...)`, and `mask`, `(batch, length)` float32,
-            1 where a piece is real.
+            `pieces` as `(batch, length, ...)`, `sentences` as `(batch, ...)`, and `mask`, `(batch,
+            length)` float32, 1 where a piece is real.
         """
         lengths = self.lengths[rows]
         length = int(lengths.max(initial=1)) if length is None else length

@@ -1,4 +1,5 @@
-"""The files of a data set: which there are, what they hold, and which of their sentences a run uses."""
+"""The files of a data set: which there are, what they hold, and which of their sentences a run
+uses."""
 
 import array
 import hashlib
@@ -56,13 +57,15 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     """The files of a data folder, by split.
 
     Args:
-        config: `data_dir` is a folder of train, dev, test and transfer files, or of one such folder per language.
+        config: `data_dir` is a folder of train, dev, test and transfer files, or of one such folder
+            per language.
 
     Returns:
         `train`, `dev`, `test` and `transfer`, each a list; only `train` is never empty.
 
     Raises:
-        DataError: a folder or file is missing, two files claim one split, or there is no training file.
+        DataError: a folder or file is missing, two files claim one split, or there is no training
+            file.
     """
     if not artifacts.is_folder(config.data_dir):
         raise DataError(f"--data_dir must be a folder. Received: data_dir={config.data_dir!r}")
@@ -75,8 +78,10 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     if not sources["train"]:
         received = ", ".join(artifacts.list_folder(config.data_dir)[:20]) or "an empty folder"
         raise DataError(
-            f"{config.data_dir}: no training file. A data folder holds train, dev and test files (train.tsv, "
-            f"train.txt, train.conll, .gz or .xz), or one folder of them per language. Received: {received}"
+            f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
+            f"(train.tsv, "
+            f"train.txt, train.conll, .gz or .xz), or one folder of them per language. Received: "
+            f"{received}"
         )
     for path in filter(None, config.transfer_file):
         file_format = detect_format(path, config.task, unlabeled=True)
@@ -164,7 +169,8 @@ class Reader:
 def sample(
     scan: Scan, per_language: int, rng: np.random.Generator, among: np.ndarray
 ) -> np.ndarray:
-    """Sorted indices of `among`: `per_language` (0: all) of each language, spread evenly over its classes."""
+    """Sorted indices of `among`: `per_language` (0: all) of each language, spread evenly over its
+    classes."""
     if not per_language:
         return among
     chosen = []
@@ -178,7 +184,8 @@ def sample(
 
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:
-    """A stream of its own for each sampling, so that changing one sample leaves the others as they are."""
+    """A stream of its own for each sampling, so that changing one sample leaves the others as they
+    are."""
     return np.random.default_rng([config.data_seed, *what.encode("ascii")])
 
 

@@ -1,9 +1,10 @@
 """Words to wordpieces, and the first piece of each word: the alignment lives here and nowhere else.
 
-Student and teacher read the same pieces (Section 3), so a checkpoint's own WordPiece rules are taken from its folder:
-vocabulary, casing, accents, spaces around CJK characters. The tokenizer is rebuilt from those rules, without the
-checkpoint's "added tokens": text that spells "[SEP]" is text, not a marker. A word that tokenization would delete
-altogether (a lone control character, say) becomes one unknown piece, so that every word keeps its tag.
+Student and teacher read the same pieces (Section 3), so a checkpoint's own WordPiece rules are
+taken from its folder: vocabulary, casing, accents, spaces around CJK characters. The tokenizer is
+rebuilt from those rules, without the checkpoint's "added tokens": text that spells "[SEP]" is text,
+not a marker. A word that tokenization would delete altogether (a lone control character, say)
+becomes one unknown piece, so that every word keeps its tag.
 """
 
 import dataclasses
@@ -117,7 +118,8 @@ class WordPiece:
             )
         else:
             raise CheckpointError(
-                f"{folder}: neither tokenizer.json nor vocab.txt. The teacher must be a WordPiece BERT. "
+                f"{folder}: neither tokenizer.json nor vocab.txt. The teacher must be a WordPiece "
+                f"BERT. "
                 f"Received: {', '.join(artifacts.list_folder(folder)) or 'an empty folder'}"
             )
         if strip_accents != "checkpoint":
@@ -125,7 +127,8 @@ class WordPiece:
         return rules
 
     def save(self, folder: str) -> tuple[str, ...]:
-        """Writes the rules as `vocab.txt` and `tokenizer_config.json`, which `from_folder` and Hugging Face read.
+        """Writes the rules as `vocab.txt` and `tokenizer_config.json`, which `from_folder` and
+        Hugging Face read.
 
         Returns:
             The names of the files.
@@ -251,13 +254,15 @@ def _from_tokenizer_json(content: dict, path: str) -> dict:
     )
     if kinds != ("WordPiece", "BertNormalizer") or splitter != "BertPreTokenizer":
         raise CheckpointError(
-            f"{path}: the teacher must be a WordPiece BERT (its tokenizer: WordPiece, BertNormalizer, "
+            f"{path}: the teacher must be a WordPiece BERT (its tokenizer: WordPiece, "
+            f"BertNormalizer, "
             f"BertPreTokenizer); SentencePiece and BPE models such as XLM-R are not read. "
             f"Received: {kinds[0]}, {kinds[1]}, {splitter}"
         )
     if model.get("continuing_subword_prefix", "##") != "##":
         raise CheckpointError(
-            f"{path}: continuing pieces must begin with '##'. Received: {model['continuing_subword_prefix']!r}"
+            f"{path}: continuing pieces must begin with '##'. Received: "
+            f"{model['continuing_subword_prefix']!r}"
         )
     lowercase, accents = bool(normalizer.get("lowercase", True)), normalizer.get("strip_accents")
     ids = model["vocab"]

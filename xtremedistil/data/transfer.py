@@ -1,7 +1,8 @@
 """Unlabeled text to encoded sentences on disk: the transfer set D_u.
 
-It holds all training sentences without their labels, and the transfer files. Sentences are shuffled once, on disk, into
-shards; the first of them are held out to validate on. Memory grows by a few bytes a sentence, not with its text.
+It holds all training sentences without their labels, and the transfer files. Sentences are shuffled
+once, on disk, into shards; the first of them are held out to validate on. Memory grows by a few
+bytes a sentence, not with its text.
 """
 
 import os
@@ -51,8 +52,8 @@ def prepare_transfer(
         config, sources, rules: as in `prepare_labeled`.
         labeled: folder of the labeled data.
         held_out: sentences to validate on, at the most.
-        folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`: how often each piece
-            occurs in D_l and D_u.
+        folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`:
+            how often each piece occurs in D_l and D_u.
 
     Returns:
         Counts and the list of shards; and the names of the files.

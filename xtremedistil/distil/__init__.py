@@ -1,0 +1,1 @@
+"""The method: losses, teacher targets, strategies, and the steps that they are made of."""

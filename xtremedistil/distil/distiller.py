@@ -1,4 +1,5 @@
-"""Walks a strategy: one training per step, each from the weights that the last one left (Algorithm 1)."""
+"""Walks a strategy: one training per step, each from the weights that the last one left (Algorithm
+1)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class DistillationData:
     Attributes:
         labeled: D_l with `labels`, cut to the training length.
         dev: labeled sentences to validate on, cut likewise.
-        transfer: from the target kinds (`logits`, `states`) to D_u with them, and its held-out slice.
+        transfer: from the target kinds (`logits`, `states`) to D_u with them, and its held-out
+            slice.
         classification: whether `labels` and targets are per text.
     """
 
@@ -146,7 +148,8 @@ def _training(
 def _term(
     loss: str, representation_loss: str, classification: bool
 ) -> Callable[[Mapping, Mapping], tuple]:
-    """A loss of the model's outputs and a batch, with the number of positions that it is a mean over."""
+    """A loss of the model's outputs and a batch, with the number of positions that it is a mean
+    over."""
 
     def mask_of(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.ones_like(batch["mask"][:, 0]) if classification else batch["mask"]

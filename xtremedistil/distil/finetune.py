@@ -1,4 +1,5 @@
-"""Fine-tunes the teacher on D_l end to end (Section 3): AdamW, warm-up, best epoch by validation loss."""
+"""Fine-tunes the teacher on D_l end to end (Section 3): AdamW, warm-up, best epoch by validation
+loss."""
 
 import math
 from typing import Any
@@ -66,7 +67,8 @@ def finetune(
 
 @keras.saving.register_keras_serializable("xtremedistil")
 class _LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Up from zero to a peak in `warmup` steps, then down to zero at the last of `steps`, as BERT is fine-tuned."""
+    """Up from zero to a peak in `warmup` steps, then down to zero at the last of `steps`, as BERT
+    is fine-tuned."""
 
     def __init__(self, peak: float, warmup: int, steps: int):
         self.peak, self.warmup, self.steps = peak, warmup, steps

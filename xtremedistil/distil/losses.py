@@ -1,7 +1,7 @@
 """The three losses of distillation. Each is a mean over real positions; the mask is never optional.
 
-Shapes below are those of NER, `(batch, length, ...)`; classification has no axis `length`. Arithmetic is in float32 whatever
-the inputs are.
+Shapes below are those of NER, `(batch, length, ...)`; classification has no axis `length`.
+Arithmetic is in float32 whatever the inputs are.
 """
 
 from typing import Any
@@ -51,8 +51,9 @@ def logit_loss(student: Any, teacher: Any, mask: Any) -> Any:
 def representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
     """KL divergence from softmaxed teacher states to softmaxed student states (Eq. 6).
 
-    The paper writes it on raw vectors, where it is undefined for negative entries; a softmax over the hidden dimension makes
-    both sides distributions, and KL(teacher || student) is distillation's usual direction.
+    The paper writes it on raw vectors, where it is undefined for negative entries; a softmax over
+    the hidden dimension makes both sides distributions, and KL(teacher || student) is
+    distillation's usual direction.
 
     Args:
         student: projected student states, `(batch, length, width)`.
@@ -68,7 +69,8 @@ def representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
 
 
 def squared_representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
-    """Mean squared error between hidden states: the other reading of Eq. 6 (`--representation_loss=mse`).
+    """Mean squared error between hidden states: the other reading of Eq. 6
+    (`--representation_loss=mse`).
 
     Args and shapes as in `representation_loss`.
 

@@ -1,6 +1,7 @@
 """The strategies of Table 3 as data: a list of stages, each a list of steps.
 
-A step trains some layers on some losses. Adding a strategy means adding stages here, not an `if` in the trainer.
+A step trains some layers on some losses. Adding a strategy means adding stages here, not an `if` in
+the trainer.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,10 @@ class Stage:
     """A part of a strategy with one set of losses.
 
     Attributes:
-        losses: of `representation`, `logits` (both on the transfer set) and `labels` (on the labeled set).
-        unfreeze: whether layers unfreeze one by one from the top (Section 5.3), or train end to end.
+        losses: of `representation`, `logits` (both on the transfer set) and `labels` (on the
+            labeled set).
+        unfreeze: whether layers unfreeze one by one from the top (Section 5.3), or train end to
+            end.
     """
 
     losses: tuple[str, ...]
@@ -27,7 +30,8 @@ class Stage:
 
     @property
     def epochs_of(self) -> str:
-        """The loss whose `--*_epochs` flag counts this stage's epochs: the last on the transfer set, if any."""
+        """The loss whose `--*_epochs` flag counts this stage's epochs: the last on the transfer
+        set, if any."""
         return next((loss for loss in (LOGITS, REPRESENTATION) if loss in self.losses), LABELS)
 
     @property
@@ -104,10 +108,12 @@ def plan(config: DistillationConfig, heads_on: str = "projection") -> list[Step]
 
     Args:
         config: strategy, unfreezing and epochs.
-        heads_on: what the heads read; where it is `states`, nothing but the representation loss trains the projection.
+        heads_on: what the heads read; where it is `states`, nothing but the representation loss
+            trains the projection.
 
     Raises:
-        ConfigError: a list of epochs does not fit the number of steps, or a stage to unfreeze does not exist.
+        ConfigError: a list of epochs does not fit the number of steps, or a stage to unfreeze does
+            not exist.
     """
     strategy = STRATEGIES[config.strategy]
     gradual = _gradual_stages(config, strategy)
@@ -123,7 +129,8 @@ def plan(config: DistillationConfig, heads_on: str = "projection") -> list[Step]
         given = epochs[stage.epochs_of]
         if len(given) not in (1, len(sets)):
             raise ConfigError(
-                f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} steps of stage {number} "
+                f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} "
+                f"steps of stage {number} "
                 f"of {strategy.name}. Received: {','.join(map(str, given))}"
             )
         for i, trained in enumerate(sets):
@@ -163,13 +170,15 @@ def _gradual_stages(config: DistillationConfig, strategy: Strategy) -> set[int]:
     numbers = {int(number) for number in config.unfreeze}
     if max(numbers) > len(strategy.stages):
         raise ConfigError(
-            f"--unfreeze names a stage that {strategy.name} does not have; it has {len(strategy.stages)}. "
+            f"--unfreeze names a stage that {strategy.name} does not have; it has "
+            f"{len(strategy.stages)}. "
             f"Received: unfreeze={','.join(config.unfreeze)}"
         )
     return numbers
 
 
 def transfer_targets(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The kinds of teacher targets that some steps need: `logits`, `representation`, both or none."""
+    """The kinds of teacher targets that some steps need: `logits`, `representation`, both or
+    none."""
     needed = {loss for step in steps for loss in step.losses}
     return tuple(loss for loss in (LOGITS, REPRESENTATION) if loss in needed)

@@ -1,8 +1,10 @@
-"""What the teacher says of the transfer set: one pass, kept on disk, used by every epoch of stages 1 and 2.
+"""What the teacher says of the transfer set: one pass, kept on disk, used by every epoch of stages
+1 and 2.
 
-Shard by shard, beside the shards of encoded sentences: logits, and the states of a block, in half precision, for real
-pieces only. A shard appears whole, with its checksum, so that an interrupted pass goes on with the next shard, and memory
-holds one shard whatever the size of the transfer set.
+Shard by shard, beside the shards of encoded sentences: logits, and the states of a block, in half
+    precision, for real
+pieces only. A shard appears whole, with its checksum, so that an interrupted pass goes on with the
+next shard, and memory holds one shard whatever the size of the transfer set.
 """
 
 import dataclasses
@@ -28,7 +30,8 @@ TeacherForward = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 
 
 def missing_targets(kinds: Sequence[str], names: Sequence[str], part: Part) -> dict[str, list[str]]:
-    """Shards that lack a target, or have one of the wrong size, each with the kinds that it lacks."""
+    """Shards that lack a target, or have one of the wrong size, each with the kinds that it
+    lacks."""
     missing: dict[str, list[str]] = {}
     for name in names:
         for kind in kinds:
@@ -56,7 +59,8 @@ def make_targets(
         missing: of `missing_targets`.
         sentences: folder of shards of encoded sentences.
         length: pieces that training sees of a sentence.
-        part: where the targets go, a folder per kind and a file per shard; size and checksum stand beside each.
+        part: where the targets go, a folder per kind and a file per shard; size and checksum stand
+            beside each.
     """
     for kind in {kind for kinds in missing.values() for kind in kinds}:
         artifacts.make_folder(part.path(kind))
@@ -82,7 +86,8 @@ def teacher_outputs(
         kinds: which outputs.
 
     Returns:
-        By kind, a `Ragged` of that array: per piece, or per text if the teacher's output has no axis `length`.
+        By kind, a `Ragged` of that array: per piece, or per text if the teacher's output has no
+            axis `length`.
     """
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
     pieces: dict[str, np.ndarray] = {}
@@ -114,7 +119,8 @@ def _put(
         arrays[name] = np.zeros((number, values.shape[-1]), np.float16)
     if np.abs(values).max(initial=0) > np.finfo(np.float16).max or np.isnan(values).any():
         raise TrainingError(
-            f"the teacher's {name} do not fit half precision. Received: values up to {np.abs(values).max()}"
+            f"the teacher's {name} do not fit half precision. Received: values up to "
+            f"{np.abs(values).max()}"
         )
     arrays[name][where] = values
 
@@ -166,8 +172,9 @@ class StoredTargets:
                 raise ArtifactError(
                     f"{path}: does not belong to the sentences of the same shard. Remove it."
                 )
-            pieces |= {kind: values for values in target.pieces.values()}
-            sentences |= {kind: values for values in target.sentences.values()}
+            for found, wanted in ((target.pieces, pieces), (target.sentences, sentences)):
+                for values in found.values():
+                    wanted[kind] = values
         return Ragged(rows.offsets, pieces, sentences)
 
     def _read_checked(self, path: str) -> bytes:

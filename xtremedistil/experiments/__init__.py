@@ -1,0 +1,1 @@
+"""Whole runs, their results, and what is made of many of them."""

@@ -66,14 +66,17 @@ def describe(run: Run) -> str:
         split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
     }
     lines = [
-        f"task      {run.config.data.task}, {len(data['languages'])} languages, {len(run.labels)} classes",
-        f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} to score",
+        f"task      {run.config.data.task}, {len(data['languages'])} languages, {len(run.labels)} "
+        f"classes",
+        f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} "
+        f"to score",
         f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"
         + (", used as it is" if run.ready_teacher else ""),
     ]
     if data["splits_from"]["test"] != "test":
         lines.append(
-            "note      there is no test file: the development file is scored, and training data validates"
+            "note      there is no test file: the development file is scored, and training data "
+            "validates"
         )
     elif data["splits_from"]["dev"] != "dev":
         lines.append(

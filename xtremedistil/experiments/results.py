@@ -1,6 +1,7 @@
 """Scores, sizes and speed of a finished run: `results.json`, and the summary that a run ends with.
 
-The test set is read here, after all training, over the saved weights of every step; nothing is chosen by it.
+The test set is read here, after all training, over the saved weights of every step; nothing is
+chosen by it.
 """
 
 import os
@@ -29,7 +30,8 @@ _COUNTS = "counts.safetensors"
 
 
 class Scores:
-    """Test scores of a run's models, each computed once and kept beside what it was computed from."""
+    """Test scores of a run's models, each computed once and kept beside what it was computed
+    from."""
 
     def __init__(self, run: Run):
         self.run = run

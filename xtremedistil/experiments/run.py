@@ -1,7 +1,7 @@
 """One whole run, start to end: data, teacher, targets, steps, scores, export.
 
-All that can be wrong with flags, folders and data is found before the first long part starts. Every part is recognised when
-it is done, and taken up where it stopped when it is not (`artifacts.Part`).
+All that can be wrong with flags, folders and data is found before the first long part starts. Every
+part is recognised when it is done, and taken up where it stopped when it is not (`artifacts.Part`).
 """
 
 import dataclasses
@@ -70,7 +70,8 @@ class Run:
         config, shape = self.config, self.checkpoint.config
         if config.data.max_seq_length > shape.max_positions:
             raise ConfigError(
-                f"--max_seq_length must not be above the teacher's {shape.max_positions} positions. "
+                f"--max_seq_length must not be above the teacher's {shape.max_positions} "
+                f"positions. "
                 f"Received: max_seq_length={config.data.max_seq_length}"
             )
         if config.teacher.finetune == "never" and self.checkpoint.labels is None:
@@ -126,7 +127,8 @@ class Run:
             previous = self.step_parts[-1].fingerprint
 
     def check_parts(self, last_stage: int) -> None:
-        """Makes sure that no part up to a stage (-1: the teacher, 0: the targets) belongs to another configuration.
+        """Makes sure that no part up to a stage (-1: the teacher, 0: the targets) belongs to
+        another configuration.
 
         Raises:
             ArtifactError: one does, and --overwrite was not given.
@@ -141,8 +143,6 @@ class Run:
         )
         for part in parts:
             part.check(self.config.run.overwrite)
-
-    # Data ----------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -171,8 +171,6 @@ class Run:
         """The encoded sentences of a labeled split, cut to the training length or whole."""
         rows = Ragged.load(self.labeled.path(f"{name}.safetensors"))
         return rows.truncate(self.config.data.max_seq_length) if cut else rows
-
-    # Teacher -------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def teacher_record(self) -> dict[str, Any]:
@@ -205,8 +203,6 @@ class Run:
         log = os.path.join(run.output_dir, "logs", os.path.basename(part.folder))
         return LoopOptions(part.folder, log, run.jit_compile, run.save_every)
 
-    # Targets -------------------------------------------------------------------------------------------------------------
-
     def target_folders(self) -> dict[str, str]:
         """By kind of target that the strategy needs, its folder in the targets' part."""
         layer = self.config.distillation.teacher_layer
@@ -216,7 +212,8 @@ class Run:
         }
 
     def make_targets(self) -> dict[str, float]:
-        """Runs the teacher over the transfer set where that was not done yet; returns what the last time cost."""
+        """Runs the teacher over the transfer set where that was not done yet; returns what the
+        last time cost."""
         folders = self.target_folders()
         names = [VALIDATION, *(shard["name"] for shard in self.transfer_data["shards"])]
         missing = missing_targets(list(folders.values()), names, self.targets)
@@ -239,11 +236,10 @@ class Run:
             )
             return {"shards": len(names)}, ()
 
-        if missing:  # even when the part was done once: another layer may be wanted, or a shard may be damaged
+        # Shards may be missing though the part was done once: for another layer, or a damaged one.
+        if missing:
             return self.targets.make(run_teacher)
         return self.targets.results() or {}
-
-    # Student -------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def pieces(self) -> np.ndarray:

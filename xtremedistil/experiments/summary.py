@@ -1,4 +1,5 @@
-"""What a run tells its user at the end. Reads `results.json`'s content alone; needs no TensorFlow."""
+"""What a run tells its user at the end. Reads `results.json`'s content alone; needs no
+TensorFlow."""
 
 from typing import Any
 
@@ -21,19 +22,23 @@ def summary(results: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"{word} kept      {results['retained']:.1f}% of the teacher's (95% interval {low:.1f} to {high:.1f})",
-        f"parameters   {teacher['parameters']:,} -> {student['parameters']:,} ({results['compression']:.1f}x smaller)",
+        f"{word} kept      {results['retained']:.1f}% of the teacher's (95% interval {low:.1f} to "
+        f"{high:.1f})",
+        f"parameters   {teacher['parameters']:,} -> {student['parameters']:,} "
+        f"({results['compression']:.1f}x smaller)",
         f"on disk      {student['bytes'] / 1e6:.1f} MB",
     ]
     for size, batch in results["latency"]["teacher"].items():
         mine = results["latency"]["student"][size]["median"]
         lines.append(
-            f"latency      {size.replace('_', ' '):9} teacher {batch['median']:8.2f} ms, student {mine:8.2f} ms "
+            f"latency      {size.replace('_', ' '):9} teacher {batch['median']:8.2f} ms, student "
+            f"{mine:8.2f} ms "
             f"({batch['median'] / mine:.1f}x faster; 32 wordpieces, plain TensorFlow)"
         )
     if unseen := results["unseen"].get("student"):
         lines.append(
-            f"unseen       {results['unseen']['sentences']:,} test sentences that training never showed: "
+            f"unseen       {results['unseen']['sentences']:,} test sentences that training never "
+            f"showed: "
             f"teacher {results['unseen']['teacher']['mean']:.2f}, student {unseen['mean']:.2f}"
         )
     lines += [
@@ -43,7 +48,8 @@ def summary(results: dict[str, Any]) -> str:
     lines += ["", f"student      {student['folder']}", f"SavedModel   {results['saved_model']}"]
     lines += ["", *_example(results["example"])]
     lines.append(
-        f"\n{results['seconds'] / 60:.1f} minutes, {results['peak_memory_bytes'] / 2**30:.1f} GiB at the peak."
+        f"\n{results['seconds'] / 60:.1f} minutes, {results['peak_memory_bytes'] / 2**30:.1f} GiB "
+        f"at the peak."
     )
     return "\n".join(lines)
 

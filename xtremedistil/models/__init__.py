@@ -1,0 +1,1 @@
+"""Teacher and student as functional Keras models, and their weights on disk."""

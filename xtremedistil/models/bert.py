@@ -1,8 +1,10 @@
-"""A BERT encoder as a Keras functional model, and its checkpoint: the only place that knows how one is laid out.
+"""A BERT encoder as a Keras functional model, and its checkpoint: the only place that knows how one
+is laid out.
 
-Devlin et al. (2019), post-layer-normalization, as in the published checkpoints: the exact `hidden_act` and
-`layer_norm_eps` of `config.json`. Checked against the reference implementation at 1e-5, padding included. Left out: token
-types other than 0 (the method reads single texts) and the pre-training heads.
+Devlin et al. (2019), post-layer-normalization, as in the published checkpoints: the exact
+`hidden_act` and `layer_norm_eps` of `config.json`. Checked against the reference implementation at
+1e-5, padding included. Left out: token types other than 0 (the method reads single texts) and the
+pre-training heads.
 """
 
 import json
@@ -126,11 +128,13 @@ class BertConfig:
         for name, value in wanted.items():
             if content.get(name, value) != value:
                 raise CheckpointError(
-                    f"{path}: only encoders with {name}={value!r} are read. Received: {name}={content[name]!r}"
+                    f"{path}: only encoders with {name}={value!r} are read. Received: "
+                    f"{name}={content[name]!r}"
                 )
         if full.hidden_act not in _ACTIVATIONS:
             raise CheckpointError(
-                f"{path}: hidden_act must be one of {', '.join(_ACTIVATIONS)}. Received: {full.hidden_act!r}"
+                f"{path}: hidden_act must be one of {', '.join(_ACTIVATIONS)}. Received: "
+                f"{full.hidden_act!r}"
             )
         return cls(
             vocabulary_size=full.vocab_size,
@@ -175,7 +179,8 @@ class Positions(layers.Layer):
 class SelfAttention(layers.Layer):
     """Scaled dot-product attention of queries, keys and values that are projected already.
 
-    Keras's MultiHeadAttention does the same in einsums, at 1.25 times the time of a training step on a CPU.
+    Keras's MultiHeadAttention does the same in einsums, at 1.25 times the time of a training step
+    on a CPU.
     """
 
     def __init__(self, heads: int, dropout: float, **kwargs: Any):
@@ -296,8 +301,10 @@ def find_folder(name: str) -> str:
         return huggingface_hub.snapshot_download(name, allow_patterns=wanted)
     except Exception as error:  # many kinds, one meaning: it cannot be had from here
         raise CheckpointError(
-            f"--teacher must be a model folder, or a hub name that can be reached from here ({type(error).__name__}). "
-            "Without a network, download the model elsewhere (config.json, model.safetensors and the tokenizer's "
+            f"--teacher must be a model folder, or a hub name that can be reached from here "
+            f"({type(error).__name__}). "
+            "Without a network, download the model elsewhere (config.json, model.safetensors and "
+            "the tokenizer's "
             f"files), copy the folder here and give its path. Received: teacher={name!r}"
         ) from error
 
@@ -329,7 +336,8 @@ def read_tensors(folder: str) -> dict[str, np.ndarray]:
     path = os.path.join(folder, WEIGHTS)
     if not artifacts.exists(path):
         raise CheckpointError(
-            f"{folder}: no {WEIGHTS}. Pickled weights (.bin) are never opened, since opening them can run code: "
+            f"{folder}: no {WEIGHTS}. Pickled weights (.bin) are never opened, since opening them "
+            f"can run code: "
             "convert them where you trust them, with transformers' save_pretrained. "
             f"Received: {', '.join(artifacts.list_folder(folder))}"
         )
@@ -359,7 +367,8 @@ def assign(
         values = tensors[name].T if weight == "kernel" else tensors[name]
         if values.shape != tuple(variable.shape):
             raise CheckpointError(
-                f"{path}: {name} must have shape {tuple(variable.shape)}, as config.json says (kernels "
+                f"{path}: {name} must have shape {tuple(variable.shape)}, as config.json says "
+                f"(kernels "
                 f"transposed). Received: {values.shape}"
             )
         variable.assign(values)

@@ -1,4 +1,5 @@
-"""A deployable student as one folder: weights, shape, vocabulary, labels. It needs no teacher and no trainer."""
+"""A deployable student as one folder: weights, shape, vocabulary, labels. It needs no teacher and
+no trainer."""
 
 import os
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ class Bundle:
     def _from_content(cls, content: dict[str, Any], folder: str, fused: str | bool) -> "Bundle":
         if content["format"] != _FORMAT:
             raise ArtifactError(
-                f"{folder}: this version reads bundles of format {_FORMAT}. Received: {content['format']!r}"
+                f"{folder}: this version reads bundles of format {_FORMAT}. Received: "
+                f"{content['format']!r}"
             )
         for name in (_WEIGHTS, _ROWS, "vocab.txt", "tokenizer_config.json"):
             artifacts.check_file(os.path.join(folder, name), content["files"][name])

@@ -1,4 +1,5 @@
-"""Starts of the student's word embeddings (Section 4.1, Table 14), and the cut to its vocabulary."""
+"""Starts of the student's word embeddings (Section 4.1, Table 14), and the cut to its
+vocabulary."""
 
 import numpy as np
 
@@ -7,7 +8,8 @@ from xtremedistil.errors import ConfigError
 
 
 def student_pieces(rules: WordPiece, counts: np.ndarray) -> np.ndarray:
-    """The pieces that a student has embeddings for: those that its data uses, and the special tokens.
+    """The pieces that a student has embeddings for: those that its data uses, and the special
+    tokens.
 
     Args:
         rules: the full vocabulary.
@@ -23,7 +25,8 @@ def student_pieces(rules: WordPiece, counts: np.ndarray) -> np.ndarray:
 
 
 def row_of_piece(rules: WordPiece, pieces: np.ndarray) -> np.ndarray:
-    """`(full vocabulary,)` int32: each piece's row in the student's table; pieces without one share [UNK]'s."""
+    """`(full vocabulary,)` int32: each piece's row in the student's table; pieces without one
+    share [UNK]'s."""
     rows = np.zeros(len(rules.vocabulary), np.int32)
     rows[pieces] = np.arange(len(pieces))
     unknown = rows[rules.id_of(rules.unknown)]
@@ -37,7 +40,8 @@ def check_dimension(kind: str, embedding_dim: int, teacher_width: int) -> None:
     """Raises ConfigError if a reduction cannot give so many dimensions."""
     if kind == "svd" and embedding_dim > teacher_width:
         raise ConfigError(
-            f"--embedding_dim must not be above the teacher's width, {teacher_width}, with --embeddings=svd: a "
+            f"--embedding_dim must not be above the teacher's width, {teacher_width}, with "
+            f"--embeddings=svd: a "
             f"truncated SVD only reduces. Received: embedding_dim={embedding_dim}"
         )
 
@@ -50,10 +54,11 @@ def svd(table: np.ndarray, dimensions: int) -> np.ndarray:
         dimensions: E, at most D.
 
     Returns:
-        `(V, E)` float32. Its sign is fixed (the largest entry of each right vector is positive), so that the same table
-        gives the same result on every machine.
+        `(V, E)` float32. Its sign is fixed (the largest entry of each right vector is positive), so
+        that the same table gives the same result on every machine.
     """
-    # The D x D Gram matrix has the same right vectors, and D is hundreds where V is a hundred thousand.
+    # The D x D Gram matrix has the same right vectors, and D is hundreds where V is a hundred
+    # thousand.
     gram = table.astype(np.float64).T @ table.astype(np.float64)
     _, vectors = np.linalg.eigh(gram)
     right = vectors[:, ::-1][:, :dimensions]

@@ -1,8 +1,10 @@
-"""The BiLSTM student: embeddings, one BiLSTM, a projection to the teacher's width, and two heads (Sections 3 to 5).
+"""The BiLSTM student: embeddings, one BiLSTM, a projection to the teacher's width, and two heads
+(Sections 3 to 5).
 
-Both heads read the projected representation, because Table 4 unfreezes the projection in stages 2 and 3 and F1 moves;
-`heads_on="states"` is the other reading, Eq. 1 and 3. A deployed student keeps one head, and the projection only if the
-head reads it. No recurrent dropout: it would rule out the fused GPU kernel.
+Both heads read the projected representation, because Table 4 unfreezes the projection in stages 2
+and 3 and F1 moves; `heads_on="states"` is the other reading, Eq. 1 and 3. A deployed student keeps
+one head, and the projection only if the head reads it. No recurrent dropout: it would rule out the
+fused GPU kernel.
 """
 
 import dataclasses
@@ -75,8 +77,8 @@ def build_student(
 
     Returns:
         A model from `ids`, `(batch, length)` int32 rows of the table (0 is masked), to a dict of
-        `representation`, `(batch, length, teacher_width)`, and `logit_head` and `label_head`, `(batch, length, classes)`;
-        for classification without the axis `length`.
+        `representation`, `(batch, length, teacher_width)`, and `logit_head` and `label_head`,
+        `(batch, length, classes)`; for classification without the axis `length`.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(16))
 
@@ -127,7 +129,8 @@ def gelu(x: Any) -> Any:
 
 
 def deployed(model: keras.Model, head: str) -> keras.Model:
-    """The part of a student that predicts with one head: `ids` to `(batch, length, classes)` logits.
+    """The part of a student that predicts with one head: `ids` to `(batch, length, classes)`
+    logits.
 
     Shares its layers with `model`.
     """
@@ -148,5 +151,6 @@ def set_trainable(model: keras.Model, names: tuple[str, ...], heads: tuple[str, 
 
 
 def copy_head(model: keras.Model) -> None:
-    """Starts the label head from the logit head's weights, so that stage 3 starts where stage 2 ended (Table 4)."""
+    """Starts the label head from the logit head's weights, so that stage 3 starts where stage 2
+    ended (Table 4)."""
     model.get_layer(LABEL_HEAD).set_weights(model.get_layer(LOGIT_HEAD).get_weights())

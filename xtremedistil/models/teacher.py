@@ -50,7 +50,8 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
     """
     if not config.teacher:
         raise ConfigError(
-            "--teacher must name a model folder or a hub name, such as google-bert/bert-base-multilingual-cased, or "
+            "--teacher must name a model folder or a hub name, such as "
+            "google-bert/bert-base-multilingual-cased, or "
             "'scratch' for a small one built here. Received: teacher=''"
         )
     if config.teacher == "scratch":
@@ -113,7 +114,8 @@ def _labels(content: dict, task: str, path: str) -> LabelSet | None:
     names = tuple(named[i] for i in sorted(named))
     if task == "ner" and (not names or all(name.startswith("LABEL_") for name in names)):
         raise CheckpointError(
-            f"{path}: a ready-made NER teacher must name its tags in id2label (O, B-PER, I-PER, ...). "
+            f"{path}: a ready-made NER teacher must name its tags in id2label (O, B-PER, I-PER, "
+            f"...). "
             f"Received: {', '.join(names) or 'no names'}"
         )
     return LabelSet(names, task) if names else None
@@ -130,8 +132,9 @@ def build_teacher(
         layer: block whose output is given as `states`, counted from 1; None for none.
 
     Returns:
-        A model from `ids`, `(batch, length)` int32, to a dict: `logits`, `(batch, length, classes)` for NER and
-        `(batch, classes)` for classification, and `states`, `(batch, length, width)` or, at [CLS], `(batch, width)`.
+        A model from `ids`, `(batch, length)` int32, to a dict: `logits`, `(batch, length, classes)`
+        for NER and `(batch, classes)` for classification, and `states`, `(batch, length, width)`
+        or, at [CLS], `(batch, width)`.
 
     Raises:
         ConfigError: no such block.

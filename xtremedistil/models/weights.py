@@ -28,6 +28,7 @@ def load_weights(path: str, model: keras.Model) -> None:
         if values is None or values.shape != tuple(variable.shape):
             found = "nothing" if values is None else values.shape
             raise ArtifactError(
-                f"{path}: {variable.path} must have shape {tuple(variable.shape)}. Received: {found}"
+                f"{path}: {variable.path} must have shape {tuple(variable.shape)}. Received: "
+                f"{found}"
             )
         variable.assign(values)

@@ -1,0 +1,1 @@
+"""Predictions and scores, the same for teacher and student."""

@@ -1,8 +1,9 @@
 """Predictions and scores of a model on encoded sentences: the same code for teacher and student.
 
-The student reads sentences whole, as it is served. A model with a position limit, the teacher, reads a longer sentence in
-windows that overlap by half, and each piece is taken from the window where it stands farthest from an edge. With a limit
-of `--max_seq_length` on scoring too (the paper's setting), words cut off count as O.
+The student reads sentences whole, as it is served. A model with a position limit, the teacher,
+reads a longer sentence in windows that overlap by half, and each piece is taken from the window
+where it stands farthest from an edge. With a limit of `--max_seq_length` on scoring too (the
+paper's setting), words cut off count as O.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,7 +90,8 @@ def _windows(rows: Ragged, limit: int) -> tuple[Ragged, np.ndarray, np.ndarray]:
     """Sentences in windows of at most `limit` pieces, each with [CLS] and [SEP].
 
     Returns:
-        The windows; and for each piece of `rows`, the window to read it from and its position there.
+        The windows; and for each piece of `rows`, the window to read it from and its position
+        there.
     """
     ids, window_of, position_of = [], [], []
     for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True):
@@ -153,8 +155,8 @@ def evaluate(
         cut: read only so many pieces of each sentence; words beyond count as O.
 
     Returns:
-        The scores of `metrics.entity_scores` or `metrics.accuracy_scores`, with the number of `words_cut_off`; and the
-        counts per sentence.
+        The scores of `metrics.entity_scores` or `metrics.accuracy_scores`, with the number of
+        `words_cut_off`; and the counts per sentence.
     """
     language = rows.sentences["language"]
     if labels.task == "classification":

@@ -1,8 +1,9 @@
-"""Scores from tags alone: phrase-level F1 by seqeval, accuracy, and how much of a teacher's score a student keeps.
+"""Scores from tags alone: phrase-level F1 by seqeval, accuracy, and how much of a teacher's score a
+student keeps.
 
-The headline is seqeval's default mode (the conlleval rule: an orphan I- starts an entity), which also makes the spans in
-serving; the strict IOB2 mode stands beside it. Entities are counted once per sentence, and every score, per language, per
-type or resampled, is a sum of those counts.
+The headline is seqeval's default mode (the conlleval rule: an orphan I- starts an entity), which
+also makes the spans in serving; the strict IOB2 mode stands beside it. Entities are counted once
+per sentence, and every score, per language, per type or resampled, is a sum of those counts.
 """
 
 from collections.abc import Sequence
@@ -102,8 +103,9 @@ def entity_scores(
         names: languages.
 
     Returns:
-        `f1`, `precision`, `recall`, `f1_strict` (each with mean, std, per_language) and `f1_per_type` over all
-        sentences; and the entities of each sentence, `(sentences, 3)`: correct, predicted, true.
+        `f1`, `precision`, `recall`, `f1_strict` (each with mean, std, per_language) and
+        `f1_per_type` over all sentences; and the entities of each sentence, `(sentences, 3)`:
+        correct, predicted, true.
     """
     counted = count_entities(true, predicted)
     strict = count_entities(true, predicted, strict=True)
@@ -123,7 +125,8 @@ def entity_scores(
 def accuracy_scores(
     true: np.ndarray, predicted: np.ndarray, language: np.ndarray, names: Sequence[str]
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Accuracy of one model on one test set: F1 where every text has one true and one predicted class.
+    """Accuracy of one model on one test set: F1 where every text has one true and one predicted
+    class.
 
     Args:
         true, predicted: `(texts,)` classes.
@@ -145,7 +148,8 @@ def kept_interval(
     samples: int = 1000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The share of a teacher's mean score that a student keeps, with a bootstrap interval over test sentences.
+    """The share of a teacher's mean score that a student keeps, with a bootstrap interval over test
+    sentences.
 
     Args:
         teacher, student: `(sentences, 3)`: correct, predicted, true items of each sentence.
@@ -154,7 +158,8 @@ def kept_interval(
         seed: of the resampling.
 
     Returns:
-        `percent`, and its 2.5 and 97.5 percentiles as `low` and `high`; zeros where the teacher scores nothing.
+        `percent`, and its 2.5 and 97.5 percentiles as `low` and `high`; zeros where the teacher
+        scores nothing.
     """
     rng = np.random.default_rng(seed)
     both = np.concatenate([teacher, student], axis=1)

@@ -1,4 +1,5 @@
-"""Latency, measured as Section 6.2 does: batches of sentences of one length, on this machine, in one process."""
+"""Latency, measured as Section 6.2 does: batches of sentences of one length, on this machine, in
+one process."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""A student as a TF SavedModel that reads raw text and needs tensorflow and tensorflow_text alone."""
+"""A student as a TF SavedModel that reads raw text and needs tensorflow and tensorflow_text
+alone."""
 
 import os
 from typing import Any
@@ -38,9 +39,11 @@ class _Served(tf.Module):
 class ServedTagger(_Served):
     """Raw text to tags, in one graph.
 
-    Signatures: `tag` (also the default) reads strings, one text each, and gives for each text, padded to the longest: `words`,
-    `tags`, `scores` (probability of the tag among the entity tags), `starts` and `ends` (bytes in the text; -1 where padded)
-    and `counts` (words). `predict` reads `ids`, rows of the student's table, and gives `logits`.
+    Signatures: `tag` (also the default) reads strings, one text each, and gives for each text,
+        padded to the longest: `words`,
+    `tags`, `scores` (probability of the tag among the entity tags), `starts` and `ends` (bytes in
+    the text; -1 where padded) and `counts` (words). `predict` reads `ids`, rows of the student's
+    table, and gives `logits`.
     """
 
     def __init__(self, bundle: Bundle):
@@ -70,7 +73,8 @@ class ServedTagger(_Served):
 class ServedClassifier(_Served):
     """Raw text to a class, in one graph.
 
-    Signatures: `classify` (also the default) reads strings and gives `labels`, `(batch,)`, and `scores`, `(batch, classes)`
+    Signatures: `classify` (also the default) reads strings and gives `labels`, `(batch,)`, and
+        `scores`, `(batch, classes)`
     probabilities in the order of the bundle's labels. `predict` as in `ServedTagger`.
     """
 

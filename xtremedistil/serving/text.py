@@ -1,9 +1,10 @@
 """The training tokenization as a TensorFlow graph: raw strings in, wordpieces and word offsets out.
 
-`tensorflow_text`'s own BERT tokenizer folds case and compatibility forms differently from the reference (it differs on
-up to 6% of real sentences), so the reference's steps are rebuilt here one by one. The character classes are read
-from the training tokenizer itself, code point by code point, so that graph and training agree on all of Unicode.
-Words are what white space separates, as in training data.
+`tensorflow_text`'s own BERT tokenizer folds case and compatibility forms differently from the
+reference (it differs on up to 6% of real sentences), so the reference's steps are rebuilt here one
+by one. The character classes are read from the training tokenizer itself, code point by code point,
+so that graph and training agree on all of Unicode. Words are what white space separates, as in
+training data.
 """
 
 from collections.abc import Iterable
@@ -99,13 +100,15 @@ def _class(code_points: Iterable[int]) -> str:
 
 
 class GraphTokenizer(tf.Module):
-    """Splits raw strings into words and wordpieces, in ops of TensorFlow and tensorflow_text alone."""
+    """Splits raw strings into words and wordpieces, in ops of TensorFlow and tensorflow_text
+    alone."""
 
     def __init__(self, rules: WordPiece):
         super().__init__(name="tokenizer")
         self.rules = rules
         self.classes = character_classes()
-        # Longer than any word that the rules allow: over-long words are replaced before they get here.
+        # Longer than any word that the rules allow: over-long words are replaced before they get
+        # here.
         bytes_per_word = 4 * rules.max_word_characters + 16
         self.wordpiece = tf_text.FastWordpieceTokenizer(
             list(rules.vocabulary),
@@ -134,7 +137,8 @@ class GraphTokenizer(tf.Module):
             words: ragged `(batch, words)` strings.
 
         Returns:
-            Ragged `(batch, words, pieces)` int32 ids in the full vocabulary; every word has at least one.
+            Ragged `(batch, words, pieces)` int32 ids in the full vocabulary; every word has at
+            least one.
         """
         rules, classes = self.rules, self.classes
         flat = words.values
@@ -145,7 +149,8 @@ class GraphTokenizer(tf.Module):
         if rules.strip_accents:
             flat = tf.strings.regex_replace(tf_text.normalize_utf8(flat, "NFD"), classes.mark, "")
         if rules.lowercase:
-            # The reference folds each character by itself; ICU would turn a capital sigma at a word's end into another one.
+            # The reference folds each character by itself; ICU would turn a capital sigma at a
+            # word's end into another one.
             flat = tf.strings.lower(tf.strings.regex_replace(flat, "Σ", "σ"), encoding="utf-8")
         tokens = tf_text.regex_split(flat, f"\\s|{classes.punctuation}", classes.punctuation)
         too_long = tf.strings.length(tokens.values, unit="UTF8_CHAR") > rules.max_word_characters
@@ -163,8 +168,8 @@ class GraphTokenizer(tf.Module):
             pieces: of `pieces`.
 
         Returns:
-            Ragged `(batch, length)` int32 ids with [CLS] and [SEP], and ragged `(batch, words)` positions of the first piece
-            of each word.
+            Ragged `(batch, length)` int32 ids with [CLS] and [SEP], and ragged `(batch, words)`
+            positions of the first piece of each word.
         """
         rows = pieces.nrows()
         marker = tf.ones([rows, 1], tf.int32)

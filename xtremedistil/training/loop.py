@@ -1,8 +1,10 @@
 """The one training loop: of the teacher's fine-tuning, and of every step of distillation.
 
-It trains the variables that are trainable when it starts, validates after every epoch, and ends with the weights of the best
-epoch; the weights that it started from are a candidate too, so that training cannot make a model worse by its own measure.
-Its whole state is saved every few minutes and after each epoch: a run that is killed goes on from there, and ends with the
+It trains the variables that are trainable when it starts, validates after every epoch, and ends
+with the weights of the best epoch; the weights that it started from are a candidate too, so that
+training cannot make a model worse by its own measure.
+Its whole state is saved every few minutes and after each epoch: a run that is killed goes on from
+    there, and ends with the
 weights, bit for bit, of one that never was.
 """
 
@@ -44,7 +46,8 @@ class Term:
         name: as it is logged.
         stream: the data that it is computed on.
         weight: its factor.
-        loss: from the model's outputs and a batch to the mean loss and the number of positions in that mean.
+        loss: from the model's outputs and a batch to the mean loss and the number of positions in
+            that mean.
     """
 
     name: str
@@ -75,11 +78,13 @@ class Training:
     Attributes:
         name: for the progress line.
         terms: the losses.
-        streams: by name; the first sets the length of an epoch, the others start again as often as needed.
+        streams: by name; the first sets the length of an epoch, the others start again as often as
+            needed.
         epochs: passes over the first stream.
         optimizer: from the total number of steps to a new optimizer.
         seed: of the order of the batches.
-        metric: validation score to choose the best epoch by, the larger the better; None to choose by loss.
+        metric: validation score to choose the best epoch by, the larger the better; None to choose
+            by loss.
     """
 
     name: str
@@ -124,8 +129,8 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
         options: how.
 
     Returns:
-        `history`, a list with one dict per epoch from 0, the start (`epoch`, `loss`, `validation_loss`, `metric`,
-        `seconds`), and `best_epoch`.
+        `history`, a list with one dict per epoch from 0, the start (`epoch`, `loss`,
+        `validation_loss`, `metric`, `seconds`), and `best_epoch`.
 
     Raises:
         TrainingError: a loss is not finite; the model then has its best weights so far.
@@ -264,8 +269,10 @@ class _Loop:
         pending.clear()
         if not all(map(math.isfinite, losses)):
             raise TrainingError(
-                f"{self.training.name}: the loss is no longer finite in epoch {self.state.epoch + 1}, batches {first} to "
-                f"{self.state.batch}. The best weights so far are kept. A lower learning rate, --mixed_precision=off, or "
+                f"{self.training.name}: the loss is no longer finite in epoch "
+                f"{self.state.epoch + 1}, batches {first} to "
+                f"{self.state.batch}. The best weights so far are kept. A lower learning rate, "
+                f"--mixed_precision=off, or "
                 f"a look at the data may help. Received: losses {losses}"
             )
         self.state.losses.extend(losses)

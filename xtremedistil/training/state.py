@@ -41,7 +41,8 @@ class TrainingState:
         return shown
 
     def end_epoch(self, entry: dict[str, Any], score: float) -> None:
-        """Adds a finished epoch (0: the start), and remembers the weights if they are the best so far."""
+        """Adds a finished epoch (0: the start), and remembers the weights if they are the best so
+        far."""
         self.history.append(entry)
         if score > self.best_score:
             self.best_epoch, self.best_score = entry["epoch"], score
