@@ -145,8 +145,9 @@ import numpy as np, tensorflow as tf, tensorflow_text
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 texts = open(sys.argv[2], encoding="utf-8").read().split("\\n")
 answer = {k: v.numpy() for k, v in served(texts=tf.constant(texts)).items()}
-assert not any(name.split(".")[0] in ("transformers", "xtremedistil", "tokenizers") for name in
-sys.modules) np.savez(sys.argv[3], **answer)
+foreign = {"transformers", "xtremedistil", "tokenizers"}
+assert not foreign & {name.split(".")[0] for name in sys.modules}
+np.savez(sys.argv[3], **answer)
 """
 
 
