@@ -10,6 +10,7 @@ PACKAGE = pathlib.Path(__file__).parent.parent / "xtremedistil"
 ORDER = [
     "errors",
     "resources",
+    "options",
     "config",
     "progress",
     "artifacts",
@@ -24,6 +25,7 @@ ROOMS["serving"] = set(ORDER) - {"training", "distil"} | {"serving"}
 ROOMS["experiments"] = {*ORDER, "serving", "experiments"}
 ROOMS["cli"] = {
     "errors",
+    "options",
     "config",
     "artifacts",
     "cli",

@@ -5,8 +5,16 @@ import pytest
 import tiny_bert
 
 from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import ConfigError
-from xtremedistil.models.embeddings import check_dimension, row_of_piece, student_pieces, svd
+from xtremedistil.errors import ConfigError, DataError
+from xtremedistil.models.embeddings import (
+    check_dimension,
+    pca_ppa,
+    reduce_table,
+    row_of_piece,
+    student_pieces,
+    svd,
+)
+from xtremedistil.models.vectors import fill_missing, read_vectors
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
 
@@ -44,3 +52,70 @@ def test_the_vocabulary_is_what_the_data_uses_and_the_special_pieces():
     rows = row_of_piece(RULES, pieces)
     assert rows[[0, 1, 2, 3, 4, 7, 14]].tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert set(rows[[5, 6, 8, 13]]) == {1}  # what it lacks is unknown to it
+
+
+def test_ppa_removes_the_mean_and_the_top_directions_before_and_after():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(1, 12)) * 20
+    table = (rng.normal(size=(200, 12)) + common + rng.normal(size=(200, 1)) * 9).astype(np.float32)
+    reduced = pca_ppa(table, 6, 2)
+    assert reduced.shape == (200, 6)
+    np.testing.assert_allclose(reduced.mean(axis=0), 0, atol=1e-5)
+    assert np.linalg.matrix_rank(reduced, tol=1e-3) == 4  # two directions were removed at the end
+    # by hand: centre, drop the two top directions of all twelve
+    centred = table.astype(np.float64) - table.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    cleaned = centred - centred @ directions[:2].T @ directions[:2]
+    _, values, _ = np.linalg.svd(cleaned - cleaned.mean(axis=0), full_matrices=False)
+    found = np.linalg.svd(reduced, compute_uv=False)[:4]
+    np.testing.assert_allclose(found, values[2:6], rtol=1e-4)
+
+
+def test_kinds_of_reduction():
+    table = np.random.default_rng(1).normal(size=(40, 20)).astype(np.float32)
+    assert reduce_table("teacher", table, 20) is table
+    assert {
+        reduce_table(kind, table, 18).shape for kind in ("svd", "svd-pretrained", "ppa-14")
+    } == {(40, 18)}
+    with pytest.raises(
+        ConfigError, match=r"must be the teacher's width, 20, with --embeddings=teacher"
+    ):
+        check_dimension("teacher", 18, 20)
+
+
+def write_vectors(tmp_path, text):
+    path = tmp_path / "vectors.txt"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_vectors_are_found_by_spelling(tmp_path):
+    path = write_vectors(tmp_path, "berlin 1 2\nAnna 3 4\ned 5 6\n. . 7 8\nanna 9 9\nBERLIN 0 0\n")
+    vectors = read_vectors(path, ["[PAD]", "Berlin", "anna", "##ed", "the"], 2)
+    assert vectors.found.tolist() == [False, True, True, True, False]
+    assert vectors.table.tolist() == [[0, 0], [1, 2], [9, 9], [5, 6], [0, 0]]  # exact beats folded
+    filled = fill_missing(vectors, np.random.default_rng(0))
+    np.testing.assert_array_equal(filled[1:4], vectors.table[1:4])
+    assert filled[4].any()
+
+
+def test_a_fasttext_header_is_skipped_and_checked(tmp_path):
+    path = write_vectors(tmp_path, "2 3\nberlin 1 2 3 \nanna 4 5 6 \n")
+    assert read_vectors(path, ["anna"], 3).table.tolist() == [[4, 5, 6]]
+    with pytest.raises(
+        DataError, match=r"vectors.txt:1: vectors must have --embedding_dim=2 values. Received: 3"
+    ):
+        read_vectors(path, ["anna"], 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("anna 1 2", r"vectors.txt:2: vectors must have --embedding_dim=3 values. Received: 2"),
+        ("anna 1 2 3 4", r"vectors.txt:2: vectors must have --embedding_dim=3 values. Received: 4"),
+        ("anna 1 x 3", r"vectors.txt:2: every value of a vector is a number"),
+    ],
+)
+def test_a_broken_vector_names_its_line(tmp_path, line, message):
+    with pytest.raises(DataError, match=message):
+        read_vectors(write_vectors(tmp_path, f"the 1 2 3\n{line}\n"), ["anna"], 3)

@@ -154,7 +154,7 @@ np.savez(sys.argv[3], **answer)
 def test_the_saved_model_needs_tensorflow_and_tensorflow_text_alone(data, finished, tmp_path):
     out, results = finished
     run = Run(small(data, out))
-    test = run.split("test", cut=False)
+    test = run.data.split("test", cut=False)
     texts = ["Łukasz aus Köln", "", "  ", "नई दिल्ली में"]
     (tmp_path / "texts").write_text("\n".join(texts), encoding="utf-8")
     program = [
@@ -249,6 +249,95 @@ def test_other_strategies_run(data, finished, tmp_path, strategy):
     assert all(step["history"][-1]["metric"] is not None for step in results["steps"] if step["f1"])
 
 
+def test_one_student_per_language_is_scored_together(data, finished, tmp_path):
+    for part in ("teacher", "data"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    results = execute(small(data, tmp_path / "out", strategy="D0", label_epochs=(3,)))
+    assert [step["name"] for step in results["steps"]] == ["01-labels-all-de", "02-labels-all-hi"]
+    for step in results["steps"]:
+        language = step["language"]
+        assert set(step["f1"]["per_language"]) == {language}
+        ours = results["student"]["f1"]["per_language"][language]
+        assert step["f1"]["per_language"][language] == pytest.approx(ours)
+    assert results["student"]["models"] == 2
+    assert results["saved_model"] is None
+    bundles = [Bundle.load(str(tmp_path / "out" / "student" / name)) for name in ("de", "hi")]
+    tables = [bundle.model.get_layer("embeddings").get_weights()[0] for bundle in bundles]
+    assert not np.array_equal(*tables)
+
+
+def test_one_teacher_per_language(data, tmp_path, caplog):
+    config = small(
+        data, tmp_path / "out", teacher_per_language=True, teacher_epochs=1, stage="teacher"
+    )
+    execute(config)
+    scores = json.loads((tmp_path / "out" / "scores" / "teachers" / "done.json").read_text())
+    assert set(scores["results"]["f1"]["per_language"]) == {"de", "hi"}
+    for language in ("de", "hi"):
+        assert (tmp_path / "out" / f"teacher-{language}" / "model.safetensors").exists()
+    with pytest.raises(ConfigError, match=r"--teacher_per_language goes with --stage=teacher"):
+        small(data, tmp_path / "out", teacher_per_language=True)
+
+
+def test_runs_share_what_they_have_in_common(data, tmp_path):
+    shared = str(tmp_path / "shared")
+    common = {"shared_dir": shared, "teacher_epochs": 1, "logit_epochs": (1,)}
+    execute(small(data, tmp_path / "a", strategy="D4.1", stage="2", **common))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "shared").glob("*/*")}
+    execute(small(data, tmp_path / "b", strategy="D3.1", stage="2", **common))
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "shared").glob("*/*")}
+    assert before.items() <= after.items()
+    made = {p.parent.name.rsplit("-", 1)[0] for p in after.keys() - before.keys()}
+    assert made == {"steps-02-labels-logits-all"}
+
+
+def test_a_smaller_transfer_set_can_keep_the_vocabulary_of_a_larger_one(data, tmp_path):
+    wide = Run(small(data, tmp_path / "a", transfer_per_language=400))
+    narrow = small(data, tmp_path / "b", transfer_per_language=310)
+    own = Run(narrow)
+    data_config = dataclasses.replace(narrow.data, vocabulary_transfer=400)
+    output = dataclasses.replace(narrow.run, output_dir=str(tmp_path / "c"))
+    kept = Run(dataclasses.replace(narrow, data=data_config, run=output))
+    np.testing.assert_array_equal(kept.data.pieces, wide.data.pieces)
+    assert len(own.data.pieces) < len(wide.data.pieces)
+    assert kept.data.transfer["sentences"] == 620
+
+
+def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
+    for part in ("teacher", "data"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    (tmp_path / "vectors.txt").write_text("der " + "0.5 " * 16 + "\n", encoding="utf-8")
+    config = small(data, tmp_path / "out")
+    student = dataclasses.replace(
+        config.student, embeddings="glove", vector_file=str(tmp_path / "vectors.txt")
+    )
+    run = Run(dataclasses.replace(config, student=student))
+    table = run.build_student().get_layer("embeddings").get_weights()[0]
+    row = run.data.rows[run.checkpoint.rules.id_of("der")]
+    np.testing.assert_array_equal(table[row], np.full(16, 0.5, np.float32))
+
+
+@pytest.mark.parametrize("embeddings", ["svd-pretrained", "teacher", "ppa-14", "random"])
+def test_other_starts_of_the_embeddings(data, finished, tmp_path, embeddings):
+    for part in ("teacher", "data"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    run = Run(small(data, tmp_path / "out", embeddings=embeddings, embedding_dim=32))
+    table = run.build_student().get_layer("embeddings").get_weights()[0]
+    assert table.shape == (len(run.data.pieces), 32)
+    if embeddings == "teacher":
+        whole = run.teacher_model().get_layer("word_embeddings").get_weights()[0]
+        np.testing.assert_array_equal(table, whole[run.data.pieces])
+
+
+def test_a_transformer_student_runs(data, finished, tmp_path):
+    for part in ("teacher", "data", "targets"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    changes = {"student": "transformer", "embedding_dim": 24, "logit_epochs": (1,)}
+    results = execute(small(data, tmp_path / "out", strategy="D4.1", **changes))
+    assert results["student"]["shape"]["encoder"] == "transformer"
+    assert len(results["example"]["answer"]) > 3
+
+
 def test_classification_end_to_end(tmp_path):
     os.makedirs(tmp_path / "data")
     rng = np.random.default_rng(0)
@@ -283,7 +372,7 @@ def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
     run = Run(config)
     assert run.ready_teacher
     execute(config)
-    assert run.labels.names == tags
+    assert run.data.labels.names == tags
     assert not os.path.exists(tmp_path / "out" / "teacher" / "model.safetensors")
     assert os.path.exists(tmp_path / "out" / "targets" / "logits" / "00000.safetensors")
 

@@ -1,5 +1,7 @@
 """The student's sizes, layers and heads."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -109,3 +111,39 @@ def test_a_linear_projection_reaches_what_gelu_cannot():
     assert representation["linear"].min() < -0.5
     assert representation["gelu"].min() > -0.171
     assert isinstance(model, keras.Model)
+
+
+# Table 15, Transformer: (E, depth) -> millions of parameters. Its blocks are not specified there.
+TABLE_15_TRANSFORMER = {
+    (48, 2): 4.4, (144, 1): 13.4, (72, 2): 6.7, (96, 2): 9, (132, 2): 12.5, (204, 2): 19.7,
+    (228, 2): 22.1, (240, 2): 23.3, (252, 2): 24.6, (228, 3): 22.7, (240, 3): 24,
+    (252, 3): 25.3, (276, 3): 28,
+}  # fmt: skip
+TINY_TRANSFORMER = StudentShape(50, 24, 0, 40, 5, encoder="transformer", depth=2)
+
+
+def test_transformer_counts_come_near_the_papers():
+    for (width, depth), millions in TABLE_15_TRANSFORMER.items():
+        shape = StudentShape(88_500, width, 0, 768, 11, encoder="transformer", depth=depth)
+        assert -0.025 < shape.deployed_parameters / 1e6 / millions - 1 < 0, (width, depth)
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_the_transformer_has_the_same_interface(task):
+    shape = dataclasses.replace(TINY_TRANSFORMER, task=task)
+    model = build_student(shape, 0.1)
+    assert deployed(model, LABEL_HEAD).count_params() == shape.deployed_parameters
+    ids = np.array([[3, 4, 5, 0, 0], [9, 8, 7, 6, 5]], np.int32)
+    long, short = model(ids)[LABEL_HEAD], model(ids[:1, :3])[LABEL_HEAD]
+    first = long[0, :3] if task == "ner" else long[0]
+    np.testing.assert_allclose(first, short[0], atol=1e-5)
+    set_trainable(model, ("head", "projection", "encoder"), (LOGIT_HEAD,))
+    frozen = {v.path.split("/")[0] for v in model.non_trainable_variables if "seed" not in v.path}
+    assert frozen == {"embeddings", LABEL_HEAD}
+
+
+def test_attention_heads_divide_the_width():
+    heads = [
+        dataclasses.replace(TINY_TRANSFORMER, embedding_dim=e).attention_heads for e in (96, 50, 7)
+    ]
+    assert heads == [12, 2, 1]

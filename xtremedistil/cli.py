@@ -11,8 +11,9 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from xtremedistil.config import Config, field_type, options
+from xtremedistil.config import Config, options
 from xtremedistil.errors import ConfigError, XtremeDistilError
+from xtremedistil.options import field_type
 
 SAMPLE_FLAGS = os.path.join("flags", "sample.flags")
 SAMPLE_NOTICE = (

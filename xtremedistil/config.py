@@ -8,86 +8,15 @@ METHOD in `docs/method.md` says how the others were chosen.
 
 import dataclasses
 import json
-import types
-import typing
 from dataclasses import dataclass
 from typing import Any
 
 from xtremedistil.errors import ConfigError
+from xtremedistil.options import Checked, option
 
 STAGES = ("teacher", "targets", "1", "2", "3", "all")
 TASKS = ("ner", "classification")
 STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Any:
-    """A dataclass field that is also a flag.
-
-    Args:
-        default: the value when the flag is not given.
-        help: the flag's help, one sentence or two.
-        choices: the legal values, for strings.
-        low: the smallest legal value, for numbers (for lists: of each item).
-        high: the largest legal value.
-
-    Returns:
-        A `dataclasses.field`.
-    """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-class Checked:
-    """Checks choices and ranges of a dataclass made of `option` fields."""
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            self._check(field)
-
-    def _check(self, field: dataclasses.Field) -> None:
-        value = getattr(self, field.name)
-        wanted = field_type(field)
-        if typing.get_origin(wanted) is tuple:
-            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-            object.__setattr__(self, field.name, value)
-            items, item_type = value, typing.get_args(wanted)[0]
-            if not items:
-                raise ConfigError(f"--{field.name} needs at least one value. Received: none")
-        else:
-            items, item_type = (value,), wanted
-        if item_type is float:
-            items = tuple(float(i) if type(i) is int else i for i in items)
-        choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
-        for item in items:
-            if type(item) is not item_type:
-                raise ConfigError(
-                    f"--{field.name} must be of type {item_type.__name__}. Received: "
-                    f"{field.name}={item!r}"
-                )
-            if choices is not None and item not in choices:
-                raise ConfigError(
-                    f"--{field.name} must be one of {', '.join(choices)}. Received: "
-                    f"{field.name}={item!r}"
-                )
-            if (low is not None and not item >= low) or (high is not None and not item <= high):
-                legal = f"at least {low}" if high is None else f"between {low} and {high}"
-                raise ConfigError(
-                    f"--{field.name} must be {legal}. Received: {field.name}={item!r}"
-                )
-
-
-def field_type(field: dataclasses.Field) -> Any:
-    """The declared type of a field (never a string: annotations are not postponed here)."""
-    if not isinstance(field.type, (type, types.GenericAlias)):
-        raise TypeError(f"{field.name}: {field.type!r}")
-    return field.type
 
 
 @dataclass(frozen=True)
@@ -144,6 +73,12 @@ class DataConfig(Checked):
         low=0,
     )
     test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)
+    vocabulary_transfer: int = option(
+        0,
+        "Transfer sentences per language that decide the student's vocabulary, so that runs with "
+        "smaller transfer sets compare (0: the transfer set's own).",
+        low=0,
+    )
     data_seed: int = option(0, "Seed of every sampling and shuffling of sentences on disk.", low=0)
 
 
@@ -182,6 +117,9 @@ class TeacherConfig(Checked):
     teacher_weight_decay: float = option(
         0.01, "Weight decay of fine-tuning; biases and layer normalization have none.", low=0.0
     )
+    teacher_per_language: bool = option(
+        False, "One teacher per language, scored together (Table 5). With --stage=teacher only."
+    )
     teacher_seed: int = option(0, "Seed of the teacher's new weights, batches and dropout.", low=0)
     teacher_blocks: int = option(8, "Blocks of a teacher built from scratch.", low=1)
     teacher_width: int = option(128, "Hidden width of a teacher built from scratch.", low=1)
@@ -206,23 +144,50 @@ class TeacherConfig(Checked):
 class StudentConfig(Checked):
     """The model to distil into."""
 
+    student: str = option(
+        "bilstm",
+        "Encoder of the student: one BiLSTM, or Transformer blocks of width --embedding_dim.",
+        choices=("bilstm", "transformer"),
+    )
     embedding_dim: int = option(300, "Width E of the student's word embeddings.", low=1)
     hidden_size: int = option(600, "Units H of each direction of the BiLSTM.", low=1)
+    depth: int = option(2, "Blocks of a Transformer student.", low=1)
     dropout: float = option(
         0.2, "Dropout after embeddings, encoder and projection.", low=0.0, high=0.99
     )
     embeddings: str = option(
         "svd",
         "Start of the word embeddings (Table 14). svd: truncated SVD of the fine-tuned teacher's "
-        "table.",
-        choices=("svd", "random"),
+        "table; svd-pretrained: of the checkpoint's; teacher: the fine-tuned table itself; ppa-14, "
+        "ppa-17: PCA with post-processing; glove, fasttext: --vector_file; random.",
+        choices=(
+            "svd",
+            "svd-pretrained",
+            "teacher",
+            "ppa-14",
+            "ppa-17",
+            "glove",
+            "fasttext",
+            "random",
+        ),
+    )
+    vector_file: str = option(
+        "", "Text file of vectors for --embeddings=glove or fasttext: `token v1 ... vE` a line."
     )
     heads_on: str = option(
         "projection",
-        "What the heads read: the projected representation (Table 4), or the BiLSTM states (Eq. 1 "
-        "and 3).",
+        "What the heads read: the projected representation (Table 4), or the encoder's states "
+        "(Eq. 1 and 3).",
         choices=("projection", "states"),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.embeddings in ("glove", "fasttext")) != bool(self.vector_file):
+            raise ConfigError(
+                "--vector_file goes with --embeddings=glove or fasttext, and they with it. "
+                f"Received: embeddings={self.embeddings} vector_file={self.vector_file!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -253,7 +218,7 @@ class DistillationConfig(Checked):
     gamma: float = option(1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0)
     batch_size: int = option(512, "Sentences in a batch of distillation.", low=1)
     learning_rate: float = option(
-        1e-3, "Learning rate at the start of a step (Adam, cosine).", low=0.0
+        1e-3, "Learning rate at the start of a step (Adam, cosine).", low=1e-12
     )
     final_learning_rate: float = option(1e-8, "Learning rate at the end of a step.", low=0.0)
     representation_epochs: tuple[int, ...] = option(
@@ -309,6 +274,11 @@ class RunConfig(Checked):
     mixed_precision: str = option(
         "off", "Half-precision arithmetic in training.", choices=("off", "float16", "bfloat16")
     )
+    shared_dir: str = option(
+        "",
+        "Folder where several runs share the parts that they have in common: data, teacher, "
+        "targets, steps. Empty: each run keeps its own in --output_dir.",
+    )
     save_every: float = option(
         300.0, "Seconds between two saves of a training step's state.", low=0.0
     )
@@ -326,6 +296,11 @@ class Config:
 
     def __post_init__(self) -> None:
         formats = {"ner": ("auto", "conll", "tsv"), "classification": ("auto", "classification")}
+        if self.teacher.teacher_per_language and self.run.stage != "teacher":
+            raise ConfigError(
+                "--teacher_per_language goes with --stage=teacher: students are distilled from one "
+                f"teacher of all languages. Received: stage={self.run.stage}"
+            )
         if self.data.data_format not in formats[self.data.task]:
             raise ConfigError(
                 f"--task={self.data.task} reads --data_format "

@@ -7,6 +7,7 @@ or a sample of it (`--labeled_per_language`).
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -74,17 +75,12 @@ def prepare_labeled(
     languages = sorted({name for scan in scans.values() for name in scan.languages})
     per_language = {}
     for split, rows in chosen.items():
-        wanted = np.zeros(len(scans[origin[split]]), bool)
-        wanted[rows] = True
-        examples = (
-            e for e, w in zip(reader.examples(sources[origin[split]]), wanted, strict=True) if w
-        )
+        examples = _taken(reader.examples(sources[origin[split]]), rows)
         encoded = encode_labeled(examples, rules, labels, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
         number = np.bincount(encoded.sentences["language"], minlength=len(languages))
         per_language[split] = dict(zip(languages, number.tolist(), strict=True))
-    rows = safetensors.numpy.save({"train": chosen["train"]})
-    artifacts.write_bytes(os.path.join(folder, CHOSEN), rows)
+    artifacts.write_bytes(os.path.join(folder, CHOSEN), safetensors.numpy.save(chosen))
     summary = {
         "languages": languages,
         "labels": list(labels.names),
@@ -93,6 +89,36 @@ def prepare_labeled(
         "sentences_per_language": per_language,
     }
     return summary, tuple(f"{name}.safetensors" for name in (*chosen, "chosen"))
+
+
+def _taken(examples: Iterable[Example], rows: np.ndarray) -> Iterator[Example]:
+    """The examples with these numbers, which ascend."""
+    wanted = iter(rows.tolist())
+    following = next(wanted, None)
+    for number, example in enumerate(examples):
+        if number == following:
+            yield example
+            following = next(wanted, None)
+
+
+def split_examples(
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    summary: dict[str, Any],
+    folder: str,
+    split: str,
+) -> list[Example]:
+    """The examples behind the encoded rows of a split, in their order.
+
+    Args:
+        config, sources: as `prepare_labeled` had them.
+        summary: what it returned.
+        folder: what it wrote.
+        split: `train`, `dev` or `test`.
+    """
+    chosen = safetensors.numpy.load(artifacts.read_bytes(os.path.join(folder, CHOSEN)))
+    examples = Reader(config).examples(sources[summary["splits_from"][split]])
+    return list(_taken(examples, chosen[split]))
 
 
 def _choose(

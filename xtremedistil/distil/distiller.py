@@ -28,128 +28,129 @@ class DistillationData:
     """What steps learn from and validate on; `ids` are rows of the student's table.
 
     Attributes:
-        labeled: D_l with `labels`, cut to the training length.
-        dev: labeled sentences to validate on, cut likewise.
+        labeled: D_l with `labels`, cut to the training length, of a language or (None) of all.
+        dev: labeled sentences to validate on, likewise.
         transfer: from the target kinds (`logits`, `states`) to D_u with them, and its held-out
             slice.
         classification: whether `labels` and targets are per text.
     """
 
-    labeled: Ragged
-    dev: Ragged
+    labeled: Callable[[str | None], Ragged]
+    dev: Callable[[str | None], Ragged]
     transfer: Callable[[tuple[str, ...]], tuple[Source, Ragged]]
     classification: bool
 
 
-def distil_steps(
-    model: keras.Model,
-    steps: Sequence[Step],
-    parts: Sequence[Part],
-    data: DistillationData,
-    config: DistillationConfig,
-    seed: int,
-    options: Callable[[Part], LoopOptions],
-    metric: Callable[[str], float],
-    last_stage: int,
-) -> list[dict[str, Any]]:
-    """Trains a student step by step, going on after the steps that are done.
+@dataclass(frozen=True)
+class Distiller:
+    """Trains a student step by step.
 
-    Args:
-        model: a student with its starting weights; ends with those of the last step.
-        steps: of `strategies.plan`.
-        parts: the folder of each step.
+    Attributes:
+        model: a student with its starting weights.
         data: what to learn from.
         config: losses, batch size, learning rates, selection.
         seed: of batch order.
         options: how to train in a step's folder.
-        metric: the dev score of the model with a head, for `--select_by=metric`.
-        last_stage: steps of later stages are left for another run.
-
-    Returns:
-        What each step recorded: `history`, `best_epoch`, `seconds`, `peak_memory_bytes`.
+        metric: the dev score of the model with a head, on a language or all, for
+            `--select_by=metric`.
     """
-    records = []
-    previous: Step | None = None
-    for number, (step, part) in enumerate(zip(steps, parts, strict=True)):
-        if step.stage > last_stage:
-            break
-        record = part.results()
-        if record is None:
-            if step.head == LABEL_HEAD and previous is not None and previous.head == LOGIT_HEAD:
-                copy_head(model)
-            training = _training(step, number, len(steps), data, config, seed, metric)
 
-            def train_step(
-                step: Step = step, part: Part = part, training: Training = training
-            ) -> tuple:
-                set_trainable(model, step.trained, step.heads)
-                result = train(model, training, options(part))
-                save_weights(part.path(WEIGHTS), model)
-                return result, (WEIGHTS,)
+    model: keras.Model
+    data: DistillationData
+    config: DistillationConfig
+    seed: int
+    options: Callable[[Part], LoopOptions]
+    metric: Callable[[str, str | None], float]
 
-            record = part.make(train_step, scratch=(STATE_FILE,))
-        else:
-            load_weights(part.path(WEIGHTS), model)
-        records.append(record)
-        previous = step
-    return records
+    def run(
+        self, steps: Sequence[Step], parts: Sequence[Part], last_stage: int
+    ) -> list[dict[str, Any]]:
+        """Goes through the steps, on from those that are done; each language starts afresh.
 
+        Args:
+            steps: of `strategies.plan`.
+            parts: the folder of each.
+            last_stage: steps of later stages are left for another run.
 
-def _training(
-    step: Step,
-    number: int,
-    total: int,
-    data: DistillationData,
-    config: DistillationConfig,
-    seed: int,
-    metric: Callable[[str], float],
-) -> Training:
-    streams = {}
-    kinds = tuple(
-        kind
-        for loss, kind in ((LOGITS, "logits"), (REPRESENTATION, "states"))
-        if loss in step.losses
-    )
-    if kinds:
-        source, held_out = data.transfer(kinds)
-        streams[TRANSFER] = Stream(source, held_out, config.batch_size)
-    if LABELS in step.losses:
-        streams[LABELED] = Stream(InMemory(data.labeled), data.dev, config.batch_size)
-    joint = len(step.losses) > 1
-    weights = {LABELS: config.alpha, REPRESENTATION: config.beta, LOGITS: config.gamma}
-    terms = [
-        Term(
-            name=loss,
-            stream=LABELED if loss == LABELS else TRANSFER,
-            weight=weights[loss] if joint else 1.0,
-            loss=_term(loss, config.representation_loss, data.classification),
+        Returns:
+            What each step recorded: `history`, `best_epoch`, `seconds`, `peak_memory_bytes`.
+        """
+        start = self.model.get_weights()
+        records = []
+        for number, (step, part) in enumerate(zip(steps, parts, strict=True)):
+            before = steps[number - 1] if number else None
+            if before is not None and before.language != step.language:
+                self.model.set_weights(start)
+                before = None
+            if step.stage > last_stage:
+                continue
+            record = part.results()
+            if record is None:
+                if step.head == LABEL_HEAD and before is not None and before.head == LOGIT_HEAD:
+                    copy_head(self.model)
+                title = f"[{number + 1}/{len(steps)}] {_title(step)}"
+                record = self._make(step, part, self._training(step, number, title))
+            else:
+                load_weights(part.path(WEIGHTS), self.model)
+            records.append(record)
+        return records
+
+    def _make(self, step: Step, part: Part, training: Training) -> dict[str, Any]:
+        def train_step() -> tuple[dict[str, Any], tuple[str, ...]]:
+            set_trainable(self.model, step.trained, step.heads)
+            result = train(self.model, training, self.options(part))
+            save_weights(part.path(WEIGHTS), self.model)
+            return result, (WEIGHTS,)
+
+        return part.make(train_step, scratch=(STATE_FILE,))
+
+    def _training(self, step: Step, number: int, title: str) -> Training:
+        config, data = self.config, self.data
+        streams = {}
+        kinds = {LOGITS: "logits", REPRESENTATION: "states"}
+        if wanted := tuple(kind for loss, kind in kinds.items() if loss in step.losses):
+            source, held_out = data.transfer(wanted)
+            streams[TRANSFER] = Stream(source, held_out, config.batch_size)
+        if LABELS in step.losses:
+            labeled, dev = data.labeled(step.language), data.dev(step.language)
+            streams[LABELED] = Stream(InMemory(labeled), dev, config.batch_size)
+        weights = {LABELS: config.alpha, REPRESENTATION: config.beta, LOGITS: config.gamma}
+        terms = [
+            Term(
+                name=loss,
+                stream=LABELED if loss == LABELS else TRANSFER,
+                weight=weights[loss] if len(step.losses) > 1 else 1.0,
+                loss=_term(loss, config.representation_loss, data.classification),
+            )
+            for loss in step.losses
+        ]
+        scored = config.select_by == "metric" and step.head is not None
+        return Training(
+            name=title,
+            terms=terms,
+            streams=streams,
+            epochs=step.epochs,
+            optimizer=self._optimizer,
+            seed=[self.seed, number],
+            metric=(lambda: self.metric(step.head, step.language)) if scored else None,
         )
-        for loss in step.losses
-    ]
 
-    def optimizer(steps: int) -> keras.optimizers.Optimizer:
-        shrink = config.final_learning_rate / config.learning_rate if config.learning_rate else 0.0
-        return keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=shrink)
-        )
+    def _optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
+        high, low = self.config.learning_rate, self.config.final_learning_rate
+        schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
+        return keras.optimizers.Adam(schedule)
 
-    scored = config.select_by == "metric" and step.head is not None
-    return Training(
-        name=f"[{number + 1}/{total}] {'+'.join(step.losses)}: {step.newest}",
-        terms=terms,
-        streams=streams,
-        epochs=step.epochs,
-        optimizer=optimizer,
-        seed=[seed, number],
-        metric=(lambda: metric(step.head)) if scored else None,
-    )
+
+def _title(step: Step) -> str:
+    words = f"{'+'.join(step.losses)}: {step.newest}"
+    return f"{words} {step.language}" if step.language else words
 
 
 def _term(
     loss: str, representation_loss: str, classification: bool
 ) -> Callable[[Mapping, Mapping], tuple]:
-    """A loss of the model's outputs and a batch, with the number of positions that it is a mean
-    over."""
+    """A loss of outputs and a batch, with the number of positions that it is a mean over."""
 
     def mask_of(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.ones_like(batch["mask"][:, 0]) if classification else batch["mask"]

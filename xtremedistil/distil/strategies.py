@@ -4,6 +4,8 @@ A step trains some layers on some losses. Adding a strategy means adding stages 
 the trainer.
 """
 
+import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,6 +88,7 @@ class Step:
         newest: the layer that it unfroze, or `all`.
         head: the head that predicts after it, or None after a stage that trains none.
         epochs: how many.
+        language: the language whose labels it learns, with a student of its own; None for all.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Step:
     newest: str
     head: str | None
     epochs: int
+    language: str | None = None
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -103,52 +107,86 @@ class Step:
         return tuple(of_loss[loss] for loss in self.losses if loss in of_loss)
 
 
-def plan(config: DistillationConfig, heads_on: str = "projection") -> list[Step]:
+def plan(
+    config: DistillationConfig, heads_on: str = "projection", languages: Sequence[str] = ()
+) -> list[Step]:
     """The steps of a strategy, in order.
 
     Args:
         config: strategy, unfreezing and epochs.
         heads_on: what the heads read; where it is `states`, nothing but the representation loss
             trains the projection.
+        languages: of the labeled data; a strategy with one student per language (D0) goes through
+            its steps once for each.
 
     Raises:
-        ConfigError: a list of epochs does not fit the number of steps, or a stage to unfreeze does
-            not exist.
+        ConfigError: a list of epochs does not fit the number of steps, a stage to unfreeze does not
+            exist, or a loss weight is given to a strategy without that loss.
     """
     strategy = STRATEGIES[config.strategy]
+    _check_weights(config, strategy)
     gradual = _gradual_stages(config, strategy)
-    epochs = {
+    steps = [
+        step
+        for number, stage in enumerate(strategy.stages, 1)
+        for step in _stage_steps(config, stage, number, number in gradual, heads_on)
+    ]
+    students = languages if strategy.per_language else (None,)
+    return [
+        dataclasses.replace(step, name=_step_name(i, step, language), language=language)
+        for i, (language, step) in enumerate(itertools.product(students, steps), 1)
+    ]
+
+
+def _stage_steps(
+    config: DistillationConfig, stage: Stage, number: int, gradual: bool, heads_on: str
+) -> list[Step]:
+    epochs_of = {
         LABELS: config.label_epochs,
         LOGITS: config.logit_epochs,
         REPRESENTATION: config.representation_epochs,
     }
-    steps = []
-    for number, stage in enumerate(strategy.stages, 1):
-        layers = _layers(stage, heads_on)
-        sets = [layers[: i + 1] for i in range(len(layers))] if number in gradual else [layers]
-        given = epochs[stage.epochs_of]
-        if len(given) not in (1, len(sets)):
+    layers = _layers(stage, heads_on)
+    sets = [layers[: i + 1] for i in range(len(layers))] if gradual else [layers]
+    epochs = epochs_of[stage.epochs_of]
+    if len(epochs) not in (1, len(sets)):
+        raise ConfigError(
+            f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} "
+            f"steps of stage {number} of {config.strategy}. "
+            f"Received: {','.join(map(str, epochs))}"
+        )
+    return [
+        Step(
+            name="",
+            stage=number,
+            losses=stage.losses,
+            trained=trained,
+            newest=trained[-1] if gradual else "all",
+            head=None if stage.losses == (REPRESENTATION,) else stage.head,
+            epochs=epochs[i % len(epochs)],
+        )
+        for i, trained in enumerate(sets)
+    ]
+
+
+def _step_name(number: int, step: Step, language: str | None) -> str:
+    """The name of a step's folder."""
+    own = [language] if language else []
+    return "-".join([f"{number:02d}", *step.losses, step.newest, *own])
+
+
+def _check_weights(config: DistillationConfig, strategy: Strategy) -> None:
+    """Refuses a weight that would do nothing."""
+    joint = {loss for stage in strategy.stages if len(stage.losses) > 1 for loss in stage.losses}
+    for name, loss in (("alpha", LABELS), ("beta", REPRESENTATION), ("gamma", LOGITS)):
+        if getattr(config, name) != 1 and loss not in joint:
             raise ConfigError(
-                f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} "
-                f"steps of stage {number} "
-                f"of {strategy.name}. Received: {','.join(map(str, given))}"
+                f"--{name} weighs the {_WORDS[loss]} loss of a joint stage (Eq. 7), and "
+                f"{strategy.name} has no such stage. Received: {name}={getattr(config, name)}"
             )
-        for i, trained in enumerate(sets):
-            newest = trained[-1] if number in gradual else "all"
-            steps.append(
-                Step(
-                    name=f"{len(steps) + 1:02d}-{'-'.join(stage.losses)}-{newest}",
-                    stage=number,
-                    losses=stage.losses,
-                    trained=trained,
-                    newest=newest,
-                    head=None if stage.losses == (REPRESENTATION,) else stage.head,
-                    epochs=given[i % len(given)],
-                )
-            )
-    return steps
 
 
+_WORDS = {LABELS: "label", LOGITS: "logit", REPRESENTATION: "representation"}
 _FLAGS = {LABELS: "label_epochs", LOGITS: "logit_epochs", REPRESENTATION: "representation_epochs"}
 
 

@@ -8,8 +8,9 @@ from absl import logging
 
 from xtremedistil import artifacts
 from xtremedistil.config import Config
-from xtremedistil.experiments.results import Scores, collect
+from xtremedistil.experiments.results import collect
 from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.scores import RunScores
 from xtremedistil.experiments.summary import summary
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
@@ -36,14 +37,13 @@ def execute(config: Config) -> dict[str, Any] | None:
         artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())
         logging.info("%s", describe(run))
         if last >= 0:
-            _ = run.transfer_data
+            _ = run.data.transfer, run.data.vectors  # what is wrong with them is found now
+        if config.teacher.teacher_per_language:
+            _report_teacher(run)
+            return None
         _ = run.teacher_record
         if last < 0:
-            scores, _ = Scores(run).of_teacher()
-            mean = scores[run.metric_name]
-            logging.info(
-                "teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, mean["mean"], mean["std"]
-            )
+            _report_teacher(run)
             return None
         target_cost = run.make_targets()
         if last == 0:
@@ -59,15 +59,24 @@ def execute(config: Config) -> dict[str, Any] | None:
         return results
 
 
+def _report_teacher(run: Run) -> None:
+    """Scores the teacher, or one per language, and keeps that beside it."""
+    scores = RunScores(run).of_teacher().scores
+    mean = scores[run.metric_name]
+    logging.info(
+        "teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, mean["mean"], mean["std"]
+    )
+
+
 def describe(run: Run) -> str:
     """What a run is about to work on, in a few lines."""
-    data, shape = run.data, run.checkpoint.config
+    data, shape = run.data.summary, run.checkpoint.config
     sizes = {
         split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
     }
     lines = [
-        f"task      {run.config.data.task}, {len(data['languages'])} languages, {len(run.labels)} "
-        f"classes",
+        f"task      {run.config.data.task}, {len(data['languages'])} languages, "
+        f"{len(run.data.labels)} classes",
         f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} "
         f"to score",
         f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"

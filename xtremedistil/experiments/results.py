@@ -1,95 +1,28 @@
-"""Scores, sizes and speed of a finished run: `results.json`, and the summary that a run ends with.
-
-The test set is read here, after all training, over the saved weights of every step; nothing is
-chosen by it.
-"""
+"""Scores, sizes and speed of a finished run: `results.json`, and what to look at beside it."""
 
 import os
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from absl import logging
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.examples import Example
+from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import USAGE
 from xtremedistil.experiments.environment import hardware, versions
 from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.scores import RunScores, Scored
 from xtremedistil.models.bundle import bundle_bytes
 from xtremedistil.progress import progress
-from xtremedistil.scoring.evaluate import evaluate, forward_of
+from xtremedistil.scoring.evaluate import forward_of, predict, score, word_tags
 from xtremedistil.scoring.metrics import by_language, kept_interval
 from xtremedistil.serving.benchmark import model_latency
 from xtremedistil.serving.export import answer_texts, export_saved_model
 
-RESULTS = "results.json"
-_COUNTS = "counts.safetensors"
-
-
-class Scores:
-    """Test scores of a run's models, each computed once and kept beside what it was computed
-    from."""
-
-    def __init__(self, run: Run):
-        self.run = run
-        self.test = run.split("test", cut=False)
-
-    def of_teacher(self) -> tuple[dict[str, Any], np.ndarray]:
-        """The teacher's scores, and its counts per sentence."""
-        limit = self.run.checkpoint.config.max_positions
-        return self._score(
-            "teacher",
-            self.run.teacher,
-            lambda: forward_of(self.run.teacher_model(), "logits"),
-            limit,
-        )
-
-    def of_step(self, number: int) -> tuple[dict[str, Any], np.ndarray]:
-        """The scores of the student after a step, and its counts per sentence."""
-        step = self.run.steps[number]
-        return self._score(
-            step.name,
-            self.run.step_parts[number],
-            lambda: forward_of(self.run.step_model(number), step.head, self.run.rows),
-            None,
-        )
-
-    def _score(
-        self, name: str, scored: Part, forward: Any, limit: int | None
-    ) -> tuple[dict[str, Any], np.ndarray]:
-        config = self.run.config
-        cut = config.data.max_seq_length if config.data.truncate_scoring else None
-        inputs = {
-            "scored": scored.fingerprint,
-            "labeled data": self.run.labeled.fingerprint,
-            "cut": cut,
-        }
-        part = Part(os.path.join(config.run.output_dir, "scores", name), inputs)
-        part.check(overwrite=True)
-
-        def score() -> tuple[dict[str, Any], tuple[str, ...]]:
-            scores, counts = evaluate(
-                forward(), self.test, self.run.labels, self.run.data["languages"], limit, cut
-            )
-            artifacts.write_bytes(part.path(_COUNTS), safetensors.numpy.save({"counts": counts}))
-            return scores, (_COUNTS,)
-
-        results = part.ensure(score)
-        return results, safetensors.numpy.load(artifacts.read_bytes(part.path(_COUNTS)))["counts"]
-
-
-def unseen_rows(run: Run, test: Ragged) -> np.ndarray:
-    """`(test sentences,)` bool: those that occur in neither D_l nor D_u (D_u holds D_l)."""
-    wanted = test.sentences["hash"]
-    seen = np.zeros(len(wanted), bool)
-    for name in artifacts.list_folder(run.transfer.folder):
-        if name.endswith(".safetensors") and name != USAGE:
-            shard = Ragged.load(run.transfer.path(name))
-            seen |= np.isin(wanted, shard.sentences["hash"])
-    return ~seen
+RESULTS, DISAGREEMENTS = "results.json", "disagreements.json"
+_SHOWN_DISAGREEMENTS = 20
 
 
 def collect(
@@ -105,86 +38,86 @@ def collect(
     Returns:
         The content of `results.json`.
     """
-    scores = Scores(run)
+    out, metric = run.config.run.output_dir, run.metric_name
+    scores = RunScores(run)
     scored = [i for i, step in enumerate(run.steps) if step.head is not None]
     with progress("scoring the test set", 1 + len(scored), "models") as bar:
-        teacher, teacher_counts = scores.of_teacher()
+        teacher = scores.of_teacher()
         bar.update()
-        of_steps: dict[int, tuple] = {}
+        of_steps: dict[int, Scored] = {}
         for number in scored:
-            of_steps[number] = scores.of_step(number)
+            of_steps[number] = scores.of_steps([number])
             bar.update()
-    student, student_counts = of_steps[scored[-1]]
-    folder = run.save_student()
-    saved_model = os.path.join(run.config.run.output_dir, "export", "saved_model")
-    logging.info("exporting %s", saved_model)
-    export_saved_model(folder, saved_model)
-    metric, language = run.metric_name, scores.test.sentences["language"]
-    kept = kept_interval(teacher_counts, student_counts, language)
-    unseen = unseen_rows(run, scores.test)
+    finals = run.final_steps()
+    student = scores.of_steps(finals)
+    folder = run.save_students()
+    saved_model = _export(run, folder)
+    language = scores.test.sentences["language"]
+    kept = kept_interval(teacher.counts, student.counts, language)
+    artifacts.write_json(
+        os.path.join(out, DISAGREEMENTS), _disagreements(run, scores.test, teacher, student)
+    )
     steps = [
         {
             "name": step.name,
             "stage": step.stage,
+            "language": step.language,
             "trained": list(step.trained),
             "newest": step.newest,
-            metric: of_steps[number][0][metric] if number in of_steps else None,
+            metric: of_steps[number].scores[metric] if number in of_steps else None,
             **{k: record[k] for k in ("seconds", "peak_memory_bytes", "best_epoch", "history")},
         }
         for number, (step, record) in enumerate(zip(run.steps, step_records, strict=True))
     ]
-    costs = {
-        "labeled data": run.data,
-        "transfer set": run.transfer_data,
-        "teacher": run.teacher_record,
-        "targets": target_cost,
+    parts = {
+        "labeled data": _cost(run.data.summary),
+        "transfer set": _cost(run.data.transfer),
+        "teacher": _cost(run.teacher_record),
+        "targets": _cost(target_cost),
+        **{step["name"]: _cost(step) for step in steps},
     }
-    parts = {name: _cost(record) for name, record in costs.items()}
-    parts |= {step["name"]: _cost(step) for step in steps}
+    shape, teacher_record = run.student_shape, run.teacher_record
     results = {
         "task": run.config.data.task,
-        "strategy": run.config.distillation.strategy,
-        "teacher": teacher
-        | {
+        "strategy": run.strategy.name,
+        "teacher": {
+            **teacher.scores,
             "name": run.config.teacher.teacher,
-            "parameters": run.teacher_record["parameters"],
+            "parameters": teacher_record["parameters"],
             "fine_tuned": not run.ready_teacher,
-            "history": run.teacher_record.get("history"),
+            "history": teacher_record.get("history"),
         },
-        "student": student
-        | {
-            "parameters": run.student_shape.deployed_parameters,
+        "student": {
+            **student.scores,
+            "dev": _dev_scores(run, finals),
+            "parameters": shape.deployed_parameters,
+            "models": len(finals),
             "bytes": bundle_bytes(folder),
-            "shape": run.student_shape.to_dict(),
+            "shape": shape.to_dict(),
             "folder": folder,
         },
         "steps": steps,
         "retained": kept["percent"],
         "retained_interval": [kept["low"], kept["high"]],
-        "compression": run.teacher_record["parameters"] / run.student_shape.deployed_parameters,
-        "unseen": _unseen_scores(run, unseen, teacher_counts, student_counts, language),
+        "compression": teacher_record["parameters"] / shape.deployed_parameters,
+        "unseen": _unseen_scores(run, scores.test, teacher, student),
         "unknown_piece_rate": _unknown_rate(run, scores.test),
         "data": {
-            "sentences_per_language": run.data["sentences_per_language"],
-            "splits_from": run.data["splits_from"],
-            "repaired_tags": run.data["repaired_tags"],
-            "transfer": {
-                k: v
-                for k, v in run.transfer_data.items()
-                if k in ("sentences", "pieces", "longest", "held_out")
-            },
+            **{k: run.data.summary[k] for k in _DATA_FACTS},
+            "transfer": {k: run.data.transfer[k] for k in _TRANSFER_FACTS},
         },
         "latency": _latencies(run),
         "saved_model": saved_model,
-        "example": _example(run, saved_model),
+        "example": _example(run, saved_model) if saved_model else None,
         "parts": parts,
         "seconds": sum(part["seconds"] for part in parts.values()),
         "peak_memory_bytes": max(part["peak_memory_bytes"] for part in parts.values()),
         "fingerprints": {
-            "labeled data": run.labeled.fingerprint,
-            "transfer set": run.transfer.fingerprint,
-            "teacher": run.teacher.fingerprint,
-            "student": run.step_parts[-1].fingerprint,
+            "labeled data": run.layout.labeled.fingerprint,
+            "test": artifacts.fingerprint(scores.test.sentences["hash"].tolist()),
+            "transfer set": run.layout.transfer.fingerprint,
+            "teacher": run.layout.teacher.fingerprint,
+            "student": artifacts.fingerprint([run.step_parts[n].fingerprint for n in finals]),
         },
         "seeds": {
             "seed": run.config.run.seed,
@@ -195,47 +128,127 @@ def collect(
         "hardware": hardware(),
         "config": run.config.to_dict(),
     }
-    artifacts.write_json(os.path.join(run.config.run.output_dir, RESULTS), results)
+    artifacts.write_json(os.path.join(out, RESULTS), results)
     return results
+
+
+_DATA_FACTS = ("sentences_per_language", "splits_from", "repaired_tags", "languages", "labels")
+_TRANSFER_FACTS = ("sentences", "pieces", "longest", "held_out")
+
+
+def _export(run: Run, folder: str) -> str | None:
+    """The SavedModel of a run's student; several students, one per language, have none."""
+    if run.strategy.per_language:
+        return None
+    saved_model = os.path.join(run.config.run.output_dir, "export", "saved_model")
+    logging.info("exporting %s", saved_model)
+    export_saved_model(folder, saved_model)
+    return saved_model
 
 
 def _cost(record: dict[str, Any]) -> dict[str, float]:
     return {name: record.get(name, 0) for name in ("seconds", "peak_memory_bytes")}
 
 
-def _unseen_scores(
-    run: Run, unseen: np.ndarray, teacher: np.ndarray, student: np.ndarray, language: np.ndarray
-) -> dict[str, Any]:
-    """Scores on the test sentences that no training data shows."""
-    names = run.data["languages"]
-    if not unseen.any():
-        return {"sentences": 0}
+def _dev_scores(run: Run, finals: list[int]) -> dict[str, Any]:
+    """Development scores of the final students: what settings may be chosen by."""
+    per_language = {}
+    for number in finals:
+        step = run.steps[number]
+        rows = run.data.split("dev", cut=False, language=step.language)
+        forward = forward_of(run.step_model(number), step.head, run.data.rows)
+        prediction = predict(forward, rows, run.data.labels)
+        scores, _ = score(prediction, rows, run.data.labels, run.data.summary["languages"])
+        per_language |= scores[run.metric_name]["per_language"]
+    listed = list(per_language.values())
     return {
-        "sentences": int(unseen.sum()),
-        "teacher": by_language(teacher[unseen], 2, language[unseen], names),
-        "student": by_language(student[unseen], 2, language[unseen], names),
+        run.metric_name: {
+            "mean": float(np.mean(listed)),
+            "std": float(np.std(listed)),
+            "per_language": per_language,
+        }
+    }
+
+
+def _unseen_scores(run: Run, test: Ragged, teacher: Scored, student: Scored) -> dict[str, Any]:
+    """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
+    wanted = test.sentences["hash"]
+    seen = np.zeros(len(wanted), bool)
+    for name in artifacts.list_folder(run.layout.transfer.folder):
+        if name.endswith(".safetensors") and name != USAGE:
+            shard = Ragged.load(run.layout.transfer.path(name))
+            seen |= np.isin(wanted, shard.sentences["hash"])
+    if seen.all():
+        return {"sentences": 0}
+    names, language = run.data.summary["languages"], test.sentences["language"][~seen]
+    return {
+        "sentences": int((~seen).sum()),
+        "teacher": by_language(teacher.counts[~seen], 2, language, names),
+        "student": by_language(student.counts[~seen], 2, language, names),
     }
 
 
 def _unknown_rate(run: Run, test: Ragged) -> float:
     """Percent of the test set's pieces that the student's vocabulary lacks."""
-    lacking = np.ones(len(run.rows), bool)
-    lacking[run.pieces] = False
+    lacking = np.ones(len(run.data.rows), bool)
+    lacking[run.data.pieces] = False
     return 100 * float(lacking[test.pieces["ids"]].mean())
 
 
 def _latencies(run: Run) -> dict[str, Any]:
-    student = run.step_model(-1)
-    models = {
-        "teacher": (run.teacher_model(), run.checkpoint.config.vocabulary_size, "logits"),
-        "student": (student, run.student_shape.vocabulary_size, run.steps[-1].head),
-    }
-    return model_latency(models)
+    last = run.final_steps()[-1]
+    shape = run.student_shape
+    return model_latency(
+        {
+            "teacher": (run.teacher_model(), run.checkpoint.config.vocabulary_size, "logits"),
+            "student": (run.step_model(last), shape.vocabulary_size, run.steps[last].head),
+        }
+    )
+
+
+def _test_examples(run: Run) -> list[Example]:
+    return split_examples(
+        run.data.data_config, run.sources, run.data.summary, run.layout.labeled.folder, "test"
+    )
 
 
 def _example(run: Run, saved_model: str) -> dict[str, Any]:
     """A test sentence, as the exported student answers it."""
-    source = run.sources[run.data["splits_from"]["test"]][0]
-    example = next(read_examples(source.path, source.file_format, source.language))
-    text = " ".join(example.words)
+    text = " ".join(_test_examples(run)[0].words)
     return {"text": text, "answer": answer_texts(saved_model, [text])[0]}
+
+
+def _disagreements(
+    run: Run, test: Ragged, teacher: Scored, student: Scored
+) -> dict[str, list[dict[str, Any]]]:
+    """The test sentences on which teacher and student disagree most, by language.
+
+    For the eyes of whoever owns the data: it stays in the run's folder.
+    """
+    labels, languages = run.data.labels, run.data.summary["languages"]
+    if labels.task == "ner":
+        true, taught, learned = (
+            word_tags(classes, test, labels)
+            for classes in (test.pieces["labels"], teacher.classes, student.classes)
+        )
+    else:
+        true, taught, learned = (
+            [[labels.names[i]] for i in classes]
+            for classes in (test.sentences["labels"], teacher.classes, student.classes)
+        )
+    differing = np.array([sum(a != b for a, b in zip(*pair)) for pair in zip(taught, learned)])
+    examples = _test_examples(run)
+    shown: dict[str, list[dict[str, Any]]] = {}
+    for number, name in enumerate(languages):
+        rows = np.flatnonzero((test.sentences["language"] == number) & (differing > 0))
+        chosen = rows[np.argsort(-differing[rows], kind="stable")][:_SHOWN_DISAGREEMENTS]
+        shown[name] = [
+            {
+                "words": examples[row].words,
+                "true": true[row],
+                "teacher": taught[row],
+                "student": learned[row],
+            }
+            for row in chosen
+        ]
+    return {name: found for name, found in shown.items() if found}

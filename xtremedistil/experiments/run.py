@@ -1,44 +1,56 @@
-"""One whole run, start to end: data, teacher, targets, steps, scores, export.
+"""One whole run: data, teacher, targets, steps.
 
 All that can be wrong with flags, folders and data is found before the first long part starts. Every
-part is recognised when it is done, and taken up where it stopped when it is not (`artifacts.Part`).
+part is recognised when it is done, and taken up where it stopped when it is not
+(`artifacts.Part`).
 """
 
 import dataclasses
 import os
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
-import safetensors.numpy
 
 from xtremedistil import artifacts
 from xtremedistil.artifacts import Part
 from xtremedistil.config import Config
-from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
-from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
-from xtremedistil.data.transfer import USAGE, VALIDATION, prepare_transfer, transfer_inputs
-from xtremedistil.distil.distiller import WEIGHTS, DistillationData, distil_steps
+from xtremedistil.data.transfer import VALIDATION
+from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
-from xtremedistil.distil.strategies import REPRESENTATION, Step, plan, transfer_targets
+from xtremedistil.distil.strategies import (
+    LOGITS,
+    REPRESENTATION,
+    STRATEGIES,
+    Step,
+    plan,
+    transfer_targets,
+)
 from xtremedistil.distil.targets import StoredTargets, make_targets, missing_targets
-from xtremedistil.errors import CheckpointError, ConfigError
+from xtremedistil.errors import CheckpointError, ConfigError, DataError
+from xtremedistil.experiments.data import RunData
+from xtremedistil.experiments.layout import Layout
 from xtremedistil.models.bundle import Bundle
-from xtremedistil.models.embeddings import check_dimension, row_of_piece, student_pieces, svd
+from xtremedistil.models.embeddings import (
+    RANDOM,
+    SVD_PRETRAINED,
+    check_dimension,
+    reduce_table,
+)
 from xtremedistil.models.student import StudentShape, build_student, deployed
 from xtremedistil.models.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
+from xtremedistil.models.vectors import fill_missing
 from xtremedistil.models.weights import load_weights
-from xtremedistil.scoring.evaluate import evaluate, forward_of
+from xtremedistil.scoring.evaluate import forward_of, predict, score
 from xtremedistil.training.loop import STATE_FILE, LoopOptions
 
 
 class Run:
-    """The parts of one run's directory, each made at most once."""
+    """The parts of one run, each made at most once."""
 
     def __init__(self, config: Config):
         """Checks what can be checked without long work.
@@ -47,156 +59,110 @@ class Run:
             XtremeDistilError: of the kind that fits what is wrong.
         """
         self.config = config
-        self.data_config = dataclasses.replace(
-            config.data, data_dir=config.data.data_dir or corpus_dir()
-        )
-        self.steps = plan(config.distillation, config.student.heads_on)
+        folder = config.data.data_dir or corpus_dir()
+        data = dataclasses.replace(config.data, data_dir=folder)
+        self.strategy = STRATEGIES[config.distillation.strategy]
+        plan(config.distillation, config.student.heads_on, ("",))  # raises if it cannot be made
         self.checkpoint = open_checkpoint(config.teacher, config.data.task, vocabulary_dir())
+        self.ready_teacher = (
+            config.teacher.finetune != "always" and self.checkpoint.labels is not None
+        )
         self._check_fit()
-        self.sources = find_sources(self.data_config)
-        self._lay_out()
-
-    @property
-    def ready_teacher(self) -> bool:
-        """Whether the teacher is used as it is."""
-        return self.config.teacher.finetune != "always" and self.checkpoint.labels is not None
-
-    @property
-    def needs_states(self) -> bool:
-        """Whether any step imitates the teacher's states."""
-        return any(REPRESENTATION in step.losses for step in self.steps)
+        self.sources = find_sources(data)
+        self.layout = Layout(config, data, self.checkpoint, self.sources, self.ready_teacher)
+        rules = self.checkpoint.rules
+        ready_labels = self.checkpoint.labels if self.ready_teacher else None
+        self.data = RunData(config, data, self.sources, rules, ready_labels, self.layout)
 
     def _check_fit(self) -> None:
         config, shape = self.config, self.checkpoint.config
         if config.data.max_seq_length > shape.max_positions:
             raise ConfigError(
                 f"--max_seq_length must not be above the teacher's {shape.max_positions} "
-                f"positions. "
-                f"Received: max_seq_length={config.data.max_seq_length}"
+                f"positions. Received: max_seq_length={config.data.max_seq_length}"
             )
         if config.teacher.finetune == "never" and self.checkpoint.labels is None:
             raise CheckpointError(
                 f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
                 f"Received: teacher={config.teacher.teacher!r}"
             )
-        if config.run.stage != "teacher":  # which needs no student
-            if self.needs_states:
-                check_layer(config.distillation.teacher_layer, shape.blocks)
-            check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
-
-    def _lay_out(self) -> None:
-        """Names every part, with what it is made from."""
-        config, out = self.config, self.config.run.output_dir
-        arithmetic = {
-            "jit_compile": config.run.jit_compile,
-            "mixed_precision": config.run.mixed_precision,
-        }
-        labels = self.checkpoint.labels if self.ready_teacher else None
-        inputs = labeled_inputs(self.data_config, self.sources, self.checkpoint.rules, labels)
-        self.labeled = Part(os.path.join(out, "data", "labeled"), inputs)
-        held_out = config.distillation.transfer_validation
-        inputs = transfer_inputs(self.data_config, self.sources, self.labeled.fingerprint, held_out)
-        self.transfer = Part(os.path.join(out, "data", "transfer"), inputs)
-        teacher: dict[str, Any] = {
-            **self.checkpoint.identity,
-            "labeled data": self.labeled.fingerprint,
-        }
-        if not self.ready_teacher:
-            tuned = ("epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "seed")
-            teacher |= {
-                f"teacher_{name}": getattr(config.teacher, f"teacher_{name}") for name in tuned
-            }
-            teacher |= {"max_seq_length": config.data.max_seq_length, **arithmetic}
-        self.teacher = Part(os.path.join(out, "teacher"), teacher)
-        seen = {"teacher": self.teacher.fingerprint, "transfer set": self.transfer.fingerprint}
-        seen["max_seq_length"] = config.data.max_seq_length
-        self.targets = Part(os.path.join(out, "targets"), seen)
-        start = {
-            **seen,
-            **dataclasses.asdict(config.student),
-            **arithmetic,
-            "seed": config.run.seed,
-        }
-        start["representation_loss"] = (
-            config.distillation.representation_loss
-        )  # decides the projection's form
-        self.step_parts, previous = [], ""
-        for step in self.steps:
-            inputs = start | _step_inputs(step, config) | {"previous step": previous}
-            self.step_parts.append(Part(os.path.join(out, "steps", step.name), inputs))
-            previous = self.step_parts[-1].fingerprint
+        if config.run.stage == "teacher":  # which needs no student
+            return
+        if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
+            check_layer(config.distillation.teacher_layer, shape.blocks)
+        check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
+        if config.student.vector_file and not artifacts.exists(config.student.vector_file):
+            raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
 
     def check_parts(self, last_stage: int) -> None:
-        """Makes sure that no part up to a stage (-1: the teacher, 0: the targets) belongs to
-        another configuration.
+        """Makes sure that no part up to a stage belongs to another configuration.
+
+        Args:
+            last_stage: -1 for the teacher, 0 for the targets, else the number of a stage.
 
         Raises:
             ArtifactError: one does, and --overwrite was not given.
         """
-        steps = [
-            part
-            for part, step in zip(self.step_parts, self.steps, strict=True)
-            if step.stage <= last_stage
-        ]
-        parts = [self.labeled, self.teacher] + (
-            [self.transfer, self.targets, *steps] if last_stage >= 0 else []
-        )
+        layout = self.layout
+        layout.labeled.check(self.config.run.overwrite)
+        parts = [layout.teacher]
+        if last_stage >= 0:
+            parts += [layout.transfer, layout.vocabulary, layout.targets]
+            parts += [
+                part
+                for part, step in zip(self.step_parts, self.steps, strict=True)
+                if step.stage <= last_stage
+            ]
         for part in parts:
             part.check(self.config.run.overwrite)
 
     @cached_property
-    def data(self) -> dict[str, Any]:
-        """What is known of the labeled data."""
-        labels = self.checkpoint.labels if self.ready_teacher else None
-        rules, folder = self.checkpoint.rules, self.labeled.folder
-        return self.labeled.ensure(
-            lambda: prepare_labeled(self.data_config, self.sources, rules, labels, folder)
-        )
+    def steps(self) -> list[Step]:
+        """The steps of the strategy; with one student per language, this reads the data."""
+        languages = self.data.summary["languages"] if self.strategy.per_language else ()
+        return plan(self.config.distillation, self.config.student.heads_on, languages)
 
     @cached_property
-    def transfer_data(self) -> dict[str, Any]:
-        """What is known of the transfer set."""
-        rules, held_out = self.checkpoint.rules, self.config.distillation.transfer_validation
-        folders = (self.labeled.folder, held_out, self.transfer.folder)
-        return self.transfer.ensure(
-            lambda: prepare_transfer(self.data_config, self.sources, rules, *folders)
-        )
-
-    @cached_property
-    def labels(self) -> LabelSet:
-        """The classes of teacher and student."""
-        return LabelSet(tuple(self.data["labels"]), self.config.data.task)
-
-    def split(self, name: str, cut: bool) -> Ragged:
-        """The encoded sentences of a labeled split, cut to the training length or whole."""
-        rows = Ragged.load(self.labeled.path(f"{name}.safetensors"))
-        return rows.truncate(self.config.data.max_seq_length) if cut else rows
+    def step_parts(self) -> list[Part]:
+        """The folder of each step."""
+        return self.layout.steps(self.steps)
 
     @cached_property
     def teacher_record(self) -> dict[str, Any]:
         """What fine-tuning recorded, with the number of `parameters`."""
-        return self.teacher.ensure(self._make_teacher, scratch=(STATE_FILE,))
+        part = self.layout.teacher
+        return part.ensure(lambda: self._make_teacher(part, None), scratch=(STATE_FILE,))
 
-    def _make_teacher(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def language_teacher(self, language: str) -> tuple[Part, keras.Model]:
+        """A teacher of one language alone (Table 5's MBERT-single), and its part."""
+        whole = self.layout.teacher
+        part = Part(f"{whole.folder}-{language}", whole.inputs | {"language": language})
+        part.check(self.config.run.overwrite)
+        part.ensure(lambda: self._make_teacher(part, language), scratch=(STATE_FILE,))
+        return part, self._tuned(part, None)
+
+    def _make_teacher(
+        self, part: Part, language: str | None
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
         keras.utils.set_random_seed(self.config.teacher.teacher_seed)
-        model = load_teacher(self.checkpoint, self.labels)
+        model = load_teacher(self.checkpoint, self.data.labels)
         record = {"parameters": model.count_params(), "blocks": self.checkpoint.config.blocks}
         if self.ready_teacher:
             return record, ()
-        rows = [_only(self.split(name, cut=True), ("ids", "labels")) for name in ("train", "dev")]
-        record |= finetune(
-            model, self.labels, *rows, self.config.teacher, self._options(self.teacher)
-        )
-        return record, save_teacher(self.teacher.folder, model, self.checkpoint, self.labels)
+        rows = [self.data.training_rows(name, language) for name in ("train", "dev")]
+        options = self._options(part)
+        record |= finetune(model, self.data.labels, *rows, self.config.teacher, options)
+        return record, save_teacher(part.folder, model, self.checkpoint, self.data.labels)
 
     def teacher_model(self, layer: int | None = None) -> keras.Model:
         """The fine-tuned teacher, giving the states of a block too."""
-        if not self.ready_teacher:
-            tuned = dataclasses.replace(
-                self.checkpoint, folder=self.teacher.folder, labels=self.labels
-            )
-            return load_teacher(tuned, self.labels, layer)
-        return load_teacher(self.checkpoint, self.labels, layer)
+        if self.ready_teacher:
+            return load_teacher(self.checkpoint, self.data.labels, layer)
+        return self._tuned(self.layout.teacher, layer)
+
+    def _tuned(self, part: Part, layer: int | None) -> keras.Model:
+        tuned = dataclasses.replace(self.checkpoint, folder=part.folder, labels=self.data.labels)
+        return load_teacher(tuned, self.data.labels, layer)
 
     def _options(self, part: Part) -> LoopOptions:
         run = self.config.run
@@ -206,121 +172,108 @@ class Run:
     def target_folders(self) -> dict[str, str]:
         """By kind of target that the strategy needs, its folder in the targets' part."""
         layer = self.config.distillation.teacher_layer
-        folders = {"logits": "logits", REPRESENTATION: f"states-{layer:02d}"}
-        return {
-            "states" if k == REPRESENTATION else k: folders[k] for k in transfer_targets(self.steps)
+        kinds = {
+            LOGITS: ("logits", "logits"),
+            REPRESENTATION: ("states", f"states-{layer:02d}"),
         }
+        return dict(kinds[loss] for loss in transfer_targets(self.steps))
 
-    def make_targets(self) -> dict[str, float]:
-        """Runs the teacher over the transfer set where that was not done yet; returns what the
-        last time cost."""
-        folders = self.target_folders()
-        names = [VALIDATION, *(shard["name"] for shard in self.transfer_data["shards"])]
-        missing = missing_targets(list(folders.values()), names, self.targets)
+    def make_targets(self) -> dict[str, Any]:
+        """Runs the teacher over the transfer set where needed; returns what it last cost."""
+        folders, part = self.target_folders(), self.layout.targets
+        names = [VALIDATION, *(shard["name"] for shard in self.data.transfer["shards"])]
+        missing = missing_targets(list(folders.values()), names, part)
 
         def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
-            model = self.teacher_model(
-                self.config.distillation.teacher_layer if "states" in folders else None
-            )
-            run = forward_of(model, tuple(folders))
+            layer = self.config.distillation.teacher_layer if "states" in folders else None
+            run = forward_of(self.teacher_model(layer), tuple(folders))
 
             def forward(ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
                 return {folders[kind]: values for kind, values in run(ids, mask).items()}
 
-            make_targets(
-                forward,
-                missing,
-                self.transfer.folder,
-                self.config.data.max_seq_length,
-                self.targets,
-            )
+            length = self.config.data.max_seq_length
+            make_targets(forward, missing, self.layout.transfer.folder, length, part)
             return {"shards": len(names)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
-        if missing:
-            return self.targets.make(run_teacher)
-        return self.targets.results() or {}
-
-    @cached_property
-    def pieces(self) -> np.ndarray:
-        """The pieces of the student's vocabulary."""
-        _ = self.transfer_data  # makes the file
-        usage = safetensors.numpy.load(artifacts.read_bytes(self.transfer.path(USAGE)))
-        return student_pieces(self.checkpoint.rules, usage["counts"])
-
-    @cached_property
-    def rows(self) -> np.ndarray:
-        """Each piece's row in the student's table."""
-        return row_of_piece(self.checkpoint.rules, self.pieces)
+        return part.make(run_teacher) if missing else part.results() or {}
 
     @cached_property
     def student_shape(self) -> StudentShape:
         """The student's sizes."""
         student = self.config.student
+        linear = self.config.distillation.representation_loss == "mse"
         return StudentShape(
-            vocabulary_size=len(self.pieces),
+            vocabulary_size=len(self.data.pieces),
             embedding_dim=student.embedding_dim,
             hidden_size=student.hidden_size,
             teacher_width=self.checkpoint.config.width,
-            classes=len(self.labels),
+            classes=len(self.data.labels),
             task=self.config.data.task,
             heads_on=student.heads_on,
-            projection="linear"
-            if self.config.distillation.representation_loss == "mse"
-            else "gelu",
+            projection="linear" if linear else "gelu",
+            encoder=student.student,
+            depth=student.depth,
         )
 
     def build_student(self) -> keras.Model:
         """The student as it starts."""
-        model = build_student(self.student_shape, self.config.student.dropout, self.config.run.seed)
-        if self.config.student.embeddings == "svd":
-            table = self.teacher_model().get_layer("word_embeddings").embeddings.numpy()
-            model.get_layer("embeddings").set_weights(
-                [svd(table, self.student_shape.embedding_dim)[self.pieces]]
+        student, shape, seed = self.config.student, self.student_shape, self.config.run.seed
+        model = build_student(shape, student.dropout, seed)
+        if self.data.vectors is not None:
+            start = fill_missing(self.data.vectors, np.random.default_rng(seed))
+        elif student.embeddings == RANDOM:
+            return model
+        else:
+            pretrained = student.embeddings == SVD_PRETRAINED
+            teacher = (
+                load_teacher(self.checkpoint, self.data.labels)
+                if pretrained
+                else self.teacher_model()
             )
+            table = teacher.get_layer("word_embeddings").embeddings.numpy()
+            start = reduce_table(student.embeddings, table, shape.embedding_dim)[self.data.pieces]
+        model.get_layer("embeddings").set_weights([start])
         return model
 
     def distil(self, last_stage: int) -> list[dict[str, Any]]:
         """Trains the steps up to a stage; returns what each recorded."""
         model = self.build_student()
-        length = self.config.data.max_seq_length
 
-        def rows_of(name: str) -> Ragged:
-            rows = _only(self.split(name, cut=True), ("ids", "labels"))
-            return Ragged(
-                rows.offsets, rows.pieces | {"ids": self.rows[rows.pieces["ids"]]}, rows.sentences
-            )
+        def rows_of(name: str, language: str | None) -> Ragged:
+            rows = self.data.training_rows(name, language)
+            ids = self.data.rows[rows.pieces["ids"]]
+            return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
 
         def transfer(kinds: tuple[str, ...]) -> tuple:
-            folders = {kind: self.target_folders()[kind] for kind in kinds}
-            shards = self.transfer_data["shards"]
             stored = StoredTargets(
-                self.transfer.folder, shards, self.targets, folders, length, self.rows
+                sentences=self.layout.transfer.folder,
+                shards=self.data.transfer["shards"],
+                part=self.layout.targets,
+                kinds={kind: self.target_folders()[kind] for kind in kinds},
+                length=self.config.data.max_seq_length,
+                rows=self.data.rows,
             )
             return stored.source(), stored.validation()
 
-        classification = self.config.data.task == "classification"
-        return distil_steps(
-            model,
-            self.steps,
-            self.step_parts,
-            DistillationData(rows_of("train"), rows_of("dev"), transfer, classification),
-            self.config.distillation,
-            self.config.run.seed,
-            self._options,
-            self._dev_metric(model),
-            last_stage,
-        )
-
-    def _dev_metric(self, model: keras.Model) -> Callable[[str], float]:
-        dev, name = self.split("dev", cut=False), self.metric_name
         forwards: dict[str, Any] = {}
 
-        def metric(head: str) -> float:
-            forward = forwards.setdefault(head, forward_of(model, head, self.rows))
-            return evaluate(forward, dev, self.labels, self.data["languages"])[0][name]["mean"]
+        def metric(head: str, language: str | None) -> float:
+            forward = forwards.setdefault(head, forward_of(model, head, self.data.rows))
+            dev = self.data.split("dev", cut=False, language=language)
+            prediction = predict(forward, dev, self.data.labels)
+            scores, _ = score(prediction, dev, self.data.labels, self.data.summary["languages"])
+            return scores[self.metric_name]["mean"]
 
-        return metric
+        data = DistillationData(
+            labeled=lambda language: rows_of("train", language),
+            dev=lambda language: rows_of("dev", language),
+            transfer=transfer,
+            classification=self.config.data.task == "classification",
+        )
+        config, seed = self.config.distillation, self.config.run.seed
+        distiller = Distiller(model, data, config, seed, self._options, metric)
+        return distiller.run(self.steps, self.step_parts, last_stage)
 
     @property
     def metric_name(self) -> str:
@@ -333,36 +286,24 @@ class Run:
         load_weights(self.step_parts[number].path(WEIGHTS), model)
         return model
 
-    def save_student(self) -> str:
-        """Writes the last step's student as a bundle, and returns its folder."""
+    def final_steps(self) -> list[int]:
+        """Numbers of the last step of each student: one, or one per language."""
+        ends = {step.language: number for number, step in enumerate(self.steps)}
+        return list(ends.values())
+
+    def save_students(self) -> str:
+        """Writes each final student as a bundle, and returns their folder."""
         folder = os.path.join(self.config.run.output_dir, "student")
-        head = self.steps[-1].head
-        model = deployed(self.step_model(-1), head)
-        Bundle(model, self.student_shape, head, self.checkpoint.rules, self.rows, self.labels).save(
-            folder
-        )
+        for number in self.final_steps():
+            step = self.steps[number]
+            model = deployed(self.step_model(number), step.head)
+            bundle = Bundle(
+                model,
+                self.student_shape,
+                step.head,
+                self.checkpoint.rules,
+                self.data.rows,
+                self.data.labels,
+            )
+            bundle.save(os.path.join(folder, step.language) if step.language else folder)
         return folder
-
-
-def _only(rows: Ragged, names: tuple[str, ...]) -> Ragged:
-    """The same sentences with these arrays alone."""
-    pieces = {k: v for k, v in rows.pieces.items() if k in names}
-    return Ragged(rows.offsets, pieces, {k: v for k, v in rows.sentences.items() if k in names})
-
-
-def _step_inputs(step: Step, config: Config) -> dict[str, Any]:
-    distillation = config.distillation
-    inputs = {
-        "losses": list(step.losses),
-        "trained": list(step.trained),
-        "epochs": step.epochs,
-        "batch_size": distillation.batch_size,
-        "learning_rate": distillation.learning_rate,
-        "final_learning_rate": distillation.final_learning_rate,
-        "select_by": distillation.select_by,
-    }
-    if REPRESENTATION in step.losses:
-        inputs["teacher_layer"] = distillation.teacher_layer
-    if len(step.losses) > 1:
-        inputs |= {name: getattr(distillation, name) for name in ("alpha", "beta", "gamma")}
-    return inputs

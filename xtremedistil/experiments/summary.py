@@ -45,8 +45,9 @@ def summary(results: dict[str, Any]) -> str:
         "",
         *_languages(teacher[metric]["per_language"], student[metric]["per_language"], word),
     ]
-    lines += ["", f"student      {student['folder']}", f"SavedModel   {results['saved_model']}"]
-    lines += ["", *_example(results["example"])]
+    lines += ["", f"student      {student['folder']}"]
+    if results["saved_model"]:
+        lines += [f"SavedModel   {results['saved_model']}", "", *_example(results["example"])]
     lines.append(
         f"\n{results['seconds'] / 60:.1f} minutes, {results['peak_memory_bytes'] / 2**30:.1f} GiB "
         f"at the peak."
@@ -61,8 +62,9 @@ def _row(name: str, score: dict[str, Any] | None, seconds: float) -> str:
 
 
 def _stage_words(step: dict[str, Any]) -> str:
-    losses = step["name"].split("-", 1)[1].rsplit("-", 1)[0].replace("-", " + ")
-    return losses if step["newest"] == "all" else f"{losses}, + {step['newest']}"
+    losses = step["name"].split("-", 1)[1].split(f"-{step['newest']}")[0].replace("-", " + ")
+    words = losses if step["newest"] == "all" else f"{losses}, + {step['newest']}"
+    return f"{words} ({step['language']})" if step["language"] else words
 
 
 def _languages(teacher: dict[str, float], student: dict[str, float], word: str) -> list[str]:

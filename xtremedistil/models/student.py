@@ -1,23 +1,30 @@
-"""The BiLSTM student: embeddings, one BiLSTM, a projection to the teacher's width, and two heads
-(Sections 3 to 5).
+"""The student: embeddings, an encoder, a projection to the teacher's width, and two heads.
 
-Both heads read the projected representation, because Table 4 unfreezes the projection in stages 2
-and 3 and F1 moves; `heads_on="states"` is the other reading, Eq. 1 and 3. A deployed student keeps
-one head, and the projection only if the head reads it. No recurrent dropout: it would rule out the
-fused GPU kernel.
+Sections 3 to 5 of the paper; the encoder is one BiLSTM, or Transformer blocks (Section 6.5). Both
+heads read the projected representation, because Table 4 unfreezes the projection in stages 2 and 3
+and F1 moves; `heads_on="states"` is the other reading, Eq. 1 and 3. A deployed student keeps one
+head, and the projection only if the head reads it. No recurrent dropout: it would rule out the
+fused GPU kernel. The paper leaves its Transformer blocks open: these are the standard ones, with
+layer normalization before each half (they train without warm-up), feed-forward layers of four
+times the width, and sinusoidal positions, which have no weights and no longest sentence.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
+
+from xtremedistil.models.bert import IsReal, SelfAttention
 
 # From the top of the network to the bottom: the order of gradual unfreezing (Section 5.3).
 UNFREEZING_ORDER = ("head", "projection", "encoder", "embeddings")
 LOGIT_HEAD, LABEL_HEAD = "logit_head", "label_head"
+BILSTM, TRANSFORMER = "bilstm", "transformer"
+_HEADS = (12, 8, 6, 4, 3, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,15 @@ class StudentShape:
 
     Attributes:
         vocabulary_size: rows V of the embedding table; row 0 is padding.
-        embedding_dim: E.
-        hidden_size: H, units of each direction.
+        embedding_dim: E; also the width of Transformer blocks.
+        hidden_size: H, units of each direction of the BiLSTM.
         teacher_width: width of the representations that it imitates.
         classes: C.
         task: `ner` (a prediction per piece) or `classification` (one per text).
         heads_on: `projection` or `states`.
         projection: activation of the projection, `gelu` (tanh form: it also exports) or `linear`.
+        encoder: `bilstm` or `transformer`.
+        depth: Transformer blocks.
     """
 
     vocabulary_size: int
@@ -43,21 +52,32 @@ class StudentShape:
     task: str = "ner"
     heads_on: str = "projection"
     projection: str = "gelu"
+    encoder: str = BILSTM
+    depth: int = 2
+
+    @property
+    def states_width(self) -> int:
+        """Width of the encoder's output."""
+        return 2 * self.hidden_size if self.encoder == BILSTM else self.embedding_dim
+
+    @property
+    def attention_heads(self) -> int:
+        """Heads of a Transformer block: 12 if they divide the width, as BERT's do, else fewer."""
+        return next(n for n in _HEADS if self.embedding_dim % n == 0)
 
     @property
     def deployed_parameters(self) -> int:
         """Weights of the deployed student, which has one head (Tables 15 and 16)."""
-        states = 2 * self.hidden_size
-        table = self.vocabulary_size * self.embedding_dim
-        lstm = 2 * 4 * self.hidden_size * (self.embedding_dim + self.hidden_size + 1)
+        width, states = self.embedding_dim, self.states_width
+        encoder = 2 * 4 * self.hidden_size * (width + self.hidden_size + 1)
+        if self.encoder == TRANSFORMER:
+            # attention 4 (E x E + E), feed-forward 8 E x E + 5 E, two norms 4 E; a last norm 2 E
+            encoder = self.depth * (12 * width * width + 13 * width) + 2 * width
+        below_head = self.vocabulary_size * width + encoder
         if self.heads_on == "states":
-            return table + lstm + (states + 1) * self.classes
-        return (
-            table
-            + lstm
-            + (states + 1) * self.teacher_width
-            + (self.teacher_width + 1) * self.classes
-        )
+            return below_head + (states + 1) * self.classes
+        projection = (states + 1) * self.teacher_width
+        return below_head + projection + (self.teacher_width + 1) * self.classes
 
     def to_dict(self) -> dict[str, Any]:
         """The shape as JSON values."""
@@ -65,7 +85,7 @@ class StudentShape:
 
 
 def build_student(
-    shape: StudentShape, dropout: float, seed: int = 0, fused: str = "auto"
+    shape: StudentShape, dropout: float, seed: int = 0, fused: str | bool = "auto"
 ) -> keras.Model:
     """The functional model for training.
 
@@ -80,57 +100,110 @@ def build_student(
         `representation`, `(batch, length, teacher_width)`, and `logit_head` and `label_head`,
         `(batch, length, classes)`; for classification without the axis `length`.
     """
-    seeds = iter(np.random.SeedSequence(seed).generate_state(16))
+    seeds = iter(np.random.SeedSequence(seed).generate_state(256))
+    make = _Maker(lambda: int(next(seeds)), dropout)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    bilstm = shape.encoder == BILSTM
+    table = layers.Embedding(
+        shape.vocabulary_size,
+        shape.embedding_dim,
+        embeddings_initializer=make.start(keras.initializers.RandomNormal),
+        mask_zero=bilstm,
+        name="embeddings",
+    )
+    x = make.drop(table(ids), "embeddings")
+    states = _bilstm(x, shape, make, fused) if bilstm else _transformer(x, ids, shape, make)
+    states = make.drop(states, "encoder")
+    activation = None if shape.projection == "linear" else gelu
+    representation = make.dense(states, shape.teacher_width, "projection", activation)
+    on_states = shape.heads_on == "states"
+    read = states if on_states else make.drop(representation, "projection")
+    outputs = {"representation": representation}
+    for name in (LOGIT_HEAD, LABEL_HEAD):
+        outputs[name] = make.dense(read, shape.classes, name, dtype="float32")
+    return keras.Model(ids, outputs, name="student")
 
-    def start(kind: type = keras.initializers.GlorotUniform) -> keras.initializers.Initializer:
-        return kind(seed=int(next(seeds)))
 
-    def drop(x: Any, name: str) -> Any:
-        return layers.Dropout(dropout, seed=int(next(seeds)), name=f"{name}_dropout")(x)
+@dataclass(frozen=True)
+class _Maker:
+    """Layers whose initial weights and dropout come from one stream of seeds."""
 
+    next_seed: Callable[[], int]
+    dropout: float
+
+    def start(self, kind: type = keras.initializers.GlorotUniform) -> Any:
+        return kind(seed=self.next_seed())
+
+    def drop(self, x: Any, name: str) -> Any:
+        return layers.Dropout(self.dropout, seed=self.next_seed(), name=f"{name}_dropout")(x)
+
+    def dense(
+        self, x: Any, units: int, name: str, activation: Any = None, dtype: str | None = None
+    ) -> Any:
+        start = self.start()
+        return layers.Dense(units, activation, kernel_initializer=start, name=name, dtype=dtype)(x)
+
+
+def _bilstm(x: Any, shape: StudentShape, make: _Maker, fused: str | bool) -> Any:
     def lstm(backwards: bool) -> layers.LSTM:
         return layers.LSTM(
             shape.hidden_size,
             return_sequences=shape.task == "ner",
             go_backwards=backwards,
-            name="backward_lstm" if backwards else "lstm",  # Keras makes the latter "forward_lstm"
-            kernel_initializer=start(),
-            recurrent_initializer=start(keras.initializers.Orthogonal),
+            name="backward_lstm" if backwards else "lstm",  # Keras makes it "forward_lstm"
+            kernel_initializer=make.start(),
+            recurrent_initializer=make.start(keras.initializers.Orthogonal),
             use_cudnn=fused,
         )
 
-    ids = keras.Input((None,), dtype="int32", name="ids")
-    table = layers.Embedding(
-        shape.vocabulary_size,
-        shape.embedding_dim,
-        embeddings_initializer=start(keras.initializers.RandomNormal),
-        mask_zero=True,
-        name="embeddings",
-    )
-    x = drop(table(ids), "embeddings")
-    states = layers.Bidirectional(lstm(False), backward_layer=lstm(True), name="encoder")(x)
-    states = drop(states, "encoder")
-    activation = None if shape.projection == "linear" else gelu
-    project = layers.Dense(
-        shape.teacher_width, activation, kernel_initializer=start(), name="projection"
-    )
-    representation = project(states)
-    read = states if shape.heads_on == "states" else drop(representation, "projection")
-    outputs = {"representation": representation}
-    for name in (LOGIT_HEAD, LABEL_HEAD):
-        head = layers.Dense(shape.classes, kernel_initializer=start(), dtype="float32", name=name)
-        outputs[name] = head(read)
-    return keras.Model(ids, outputs, name="student")
+    return layers.Bidirectional(lstm(False), backward_layer=lstm(True), name="encoder")(x)
 
 
+def _transformer(x: Any, ids: Any, shape: StudentShape, make: _Maker) -> Any:
+    width = shape.embedding_dim
+    real = IsReal(name="is_real")(ids)
+    x = SinusoidalPositions(name="positions")(x)
+
+    def norm(x: Any, name: str) -> Any:
+        return layers.LayerNormalization(epsilon=1e-6, name=name)(x)
+
+    for number in range(1, shape.depth + 1):
+        block = f"encoder_block_{number}"
+        y = norm(x, f"{block}_attention_norm")
+        parts = [make.dense(y, width, f"{block}_{part}") for part in ("query", "key", "value")]
+        attention = SelfAttention(shape.attention_heads, 0.0, name=f"{block}_attention")
+        y = make.dense(attention(*parts, real), width, f"{block}_attention_output")
+        x = layers.Add(name=f"{block}_attention_add")([x, make.drop(y, f"{block}_attention")])
+        y = norm(x, f"{block}_output_norm")
+        y = make.dense(y, 4 * width, f"{block}_intermediate", gelu)
+        y = make.dense(y, width, f"{block}_output")
+        x = layers.Add(name=f"{block}_output_add")([x, make.drop(y, f"{block}_output")])
+    x = norm(x, "encoder_block_norm")
+    return x if shape.task == "ner" else x[:, 0]
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
+class SinusoidalPositions(layers.Layer):
+    """Scales embeddings by the root of their width and adds sines of the position."""
+
+    def call(self, x: Any) -> Any:
+        width = x.shape[-1]
+        position = ops.cast(ops.arange(ops.shape(x)[1]), "float32")[:, None]
+        rate = np.exp(-np.log(10000.0) * (np.arange(width) // 2 * 2) / width).astype(np.float32)
+        even = (np.arange(width) % 2 == 0).astype(np.float32)
+        angle = position * rate
+        waves = even * ops.sin(angle) + (1 - even) * ops.cos(angle)
+        return x * width**0.5 + ops.cast(waves, x.dtype)
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
 def gelu(x: Any) -> Any:
     """The tanh approximation of gelu, as in the paper's own code."""
     return keras.activations.gelu(x, approximate=True)
 
 
 def deployed(model: keras.Model, head: str) -> keras.Model:
-    """The part of a student that predicts with one head: `ids` to `(batch, length, classes)`
-    logits.
+    """The part of a student that predicts with one head: `ids` to logits.
 
     Shares its layers with `model`.
     """
@@ -146,11 +219,11 @@ def set_trainable(model: keras.Model, names: tuple[str, ...], heads: tuple[str, 
         heads: the heads that `head` means.
     """
     chosen = {*names, *(heads if "head" in names else ())}
-    for name in (*UNFREEZING_ORDER[1:], LOGIT_HEAD, LABEL_HEAD):
-        model.get_layer(name).trainable = name in chosen
+    for layer in model.layers:
+        if layer.weights:
+            layer.trainable = layer.name.split("_block_")[0] in chosen
 
 
 def copy_head(model: keras.Model) -> None:
-    """Starts the label head from the logit head's weights, so that stage 3 starts where stage 2
-    ended (Table 4)."""
+    """Starts the label head where the logit head stands, so that stage 3 goes on from stage 2."""
     model.get_layer(LABEL_HEAD).set_weights(model.get_layer(LOGIT_HEAD).get_weights())

@@ -7,6 +7,7 @@ paper's setting), words cut off count as O.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -136,47 +137,68 @@ def word_tags(classes: np.ndarray, rows: Ragged, labels: LabelSet) -> list[list[
     return [part.tolist() for part in np.split(names, ends)]
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of some sentences.
+
+    Attributes:
+        classes: int32, `(total pieces,)` or `(texts,)`.
+        words_cut_off: words that it never saw, which count as O.
+    """
+
+    classes: np.ndarray
+    words_cut_off: int = 0
+
+
+def predict(
     forward: Forward,
     rows: Ragged,
     labels: LabelSet,
-    languages: Sequence[str],
     limit: int | None = None,
     cut: int | None = None,
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Scores a model.
+) -> Prediction:
+    """Predicts, perhaps within the paper's limit on length.
 
     Args:
         forward: the model.
-        rows: labeled sentences with `ids`, `first`, `labels`, `language`.
+        rows: sentences with `ids` and `first`.
         labels: the classes.
-        languages: names of `language`.
         limit: as in `predict_classes`.
         cut: read only so many pieces of each sentence; words beyond count as O.
+    """
+    if cut is None or labels.task == "classification":
+        seen = rows if cut is None else rows.truncate(cut)
+        return Prediction(predict_classes(forward, seen, labels, limit))
+    place = np.arange(rows.offsets[-1]) - np.repeat(rows.offsets[:-1], rows.lengths)
+    beyond = (place >= cut - 1) & (np.repeat(rows.lengths, rows.lengths) > cut)
+    classes = np.full(rows.offsets[-1], labels.names.index("O"), np.int32)
+    short = rows.truncate(cut)
+    found = predict_classes(forward, short, labels, limit)
+    last = np.zeros(len(found), bool)
+    last[short.offsets[1:] - 1] = short.lengths < rows.lengths  # the [SEP] that was moved up
+    classes[~beyond] = found[~last]
+    return Prediction(classes, int((beyond & (rows.pieces["first"] > 0)).sum()))
+
+
+def score(
+    prediction: Prediction, rows: Ragged, labels: LabelSet, languages: Sequence[str]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Scores a prediction.
+
+    Args:
+        prediction: of `predict`, for these rows.
+        rows: labeled sentences with `first`, `labels`, `language`.
+        labels: the classes.
+        languages: names of `language`.
 
     Returns:
-        The scores of `metrics.entity_scores` or `metrics.accuracy_scores`, with the number of
-        `words_cut_off`; and the counts per sentence.
+        The scores of `metrics.entity_scores`, with `words_cut_off`, or of
+        `metrics.accuracy_scores`; and the counts per sentence.
     """
     language = rows.sentences["language"]
     if labels.task == "classification":
-        classes = predict_classes(
-            forward, rows if cut is None else rows.truncate(cut), labels, limit
-        )
-        return accuracy_scores(rows.sentences["labels"], classes, language, languages)
-    beyond = np.zeros(rows.offsets[-1], bool)
-    if cut is None:
-        classes = predict_classes(forward, rows, labels, limit)
-    else:
-        place = np.arange(rows.offsets[-1]) - np.repeat(rows.offsets[:-1], rows.lengths)
-        beyond = (place >= cut - 1) & (np.repeat(rows.lengths, rows.lengths) > cut)
-        classes = np.full(rows.offsets[-1], labels.names.index("O"), np.int32)
-        short = rows.truncate(cut)
-        found = predict_classes(forward, short, labels, limit)
-        last = np.zeros(len(found), bool)
-        last[short.offsets[1:] - 1] = short.lengths < rows.lengths
-        classes[~beyond] = found[~last]
+        return accuracy_scores(rows.sentences["labels"], prediction.classes, language, languages)
     true = word_tags(rows.pieces["labels"], rows, labels)
-    scores, counts = entity_scores(true, word_tags(classes, rows, labels), language, languages)
-    scores["words_cut_off"] = int((beyond & (rows.pieces["first"] > 0)).sum())
-    return scores, counts
+    predicted = word_tags(prediction.classes, rows, labels)
+    scores, counts = entity_scores(true, predicted, language, languages)
+    return scores | {"words_cut_off": prediction.words_cut_off}, counts

@@ -1,0 +1,140 @@
+"""The data of a run: labeled splits, transfer set, the student's vocabulary and its vectors."""
+
+import dataclasses
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from absl import logging
+
+from xtremedistil import artifacts
+from xtremedistil.artifacts import Part
+from xtremedistil.config import Config, DataConfig
+from xtremedistil.data.labeled import prepare_labeled
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sources import Source
+from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.data.transfer import USAGE, prepare_transfer
+from xtremedistil.errors import DataError
+from xtremedistil.experiments.layout import Layout
+from xtremedistil.models.embeddings import row_of_piece, student_pieces
+from xtremedistil.models.vectors import VECTOR_FILES, Vectors, read_vectors
+
+
+class RunData:
+    """Everything that a run reads, encoded once and kept in the run's parts."""
+
+    def __init__(
+        self,
+        config: Config,
+        data: DataConfig,
+        sources: dict[str, list[Source]],
+        rules: WordPiece,
+        ready_labels: LabelSet | None,
+        layout: Layout,
+    ):
+        """Reads nothing yet.
+
+        Args:
+            config: of the run.
+            data: its data config, with the folder that is really read.
+            sources: the files.
+            rules: the teacher's tokenization.
+            ready_labels: the classes of a teacher that is used as it is, else None.
+            layout: where parts live.
+        """
+        self.config, self.data_config, self.sources = config, data, sources
+        self.rules, self.ready_labels, self.layout = rules, ready_labels, layout
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What is known of the labeled data."""
+        part = self.layout.labeled
+        arguments = (self.data_config, self.sources, self.rules, self.ready_labels, part.folder)
+        return part.ensure(lambda: prepare_labeled(*arguments))
+
+    @cached_property
+    def transfer(self) -> dict[str, Any]:
+        """What is known of the transfer set."""
+        return self._prepare(self.layout.transfer, self.config.data.transfer_per_language)
+
+    def _prepare(self, part: Part, per_language: int) -> dict[str, Any]:
+        _ = self.summary  # D_l is chosen first
+        config = dataclasses.replace(self.data_config, transfer_per_language=per_language)
+        held_out = self.config.distillation.transfer_validation
+        folders = (self.layout.labeled.folder, held_out, part.folder)
+        rules = self.rules
+        return part.ensure(lambda: prepare_transfer(config, self.sources, rules, *folders))
+
+    @cached_property
+    def labels(self) -> LabelSet:
+        """The classes of teacher and student."""
+        return LabelSet(tuple(self.summary["labels"]), self.config.data.task)
+
+    def split(self, name: str, cut: bool, language: str | None = None) -> Ragged:
+        """The encoded sentences of a labeled split.
+
+        Args:
+            name: `train`, `dev` or `test`.
+            cut: to the training length, or whole.
+            language: of one language, or of all.
+
+        Raises:
+            DataError: there are none.
+        """
+        rows = Ragged.load(self.layout.labeled.path(f"{name}.safetensors"))
+        if language is not None:
+            number = self.summary["languages"].index(language)
+            rows = rows.take(np.flatnonzero(rows.sentences["language"] == number))
+        if not len(rows):
+            raise DataError(f"the {name} split has no sentence of language {language!r}.")
+        return rows.truncate(self.config.data.max_seq_length) if cut else rows
+
+    def training_rows(self, name: str, language: str | None = None) -> Ragged:
+        """A split as training wants it: `ids` and `labels` alone, cut to the training length."""
+        rows = self.split(name, cut=True, language=language)
+        names = ("ids", "labels")
+        return Ragged(
+            rows.offsets,
+            {k: v for k, v in rows.pieces.items() if k in names},
+            {k: v for k, v in rows.sentences.items() if k in names},
+        )
+
+    @cached_property
+    def pieces(self) -> np.ndarray:
+        """The pieces of the student's vocabulary."""
+        if self.layout.vocabulary is self.layout.transfer:
+            _ = self.transfer  # makes the file
+        else:
+            self._prepare(self.layout.vocabulary, self.config.data.vocabulary_transfer)
+        usage = artifacts.read_bytes(self.layout.vocabulary.path(USAGE))
+        return student_pieces(self.rules, safetensors.numpy.load(usage)["counts"])
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Each piece's row in the student's table."""
+        return row_of_piece(self.rules, self.pieces)
+
+    @cached_property
+    def vectors(self) -> Vectors | None:
+        """What the vector file holds for the student's pieces, if there is one."""
+        student = self.config.student
+        if student.embeddings not in VECTOR_FILES:
+            return None
+        part = self.layout.vectors()
+        part.check(self.config.run.overwrite)
+        names = [self.rules.vocabulary[i] for i in self.pieces]
+
+        def read() -> tuple[dict[str, Any], tuple[str, ...]]:
+            found = read_vectors(student.vector_file, names, student.embedding_dim)
+            content = safetensors.numpy.save({"found": found.found, "table": found.table})
+            artifacts.write_bytes(part.path("vectors.safetensors"), content)
+            share = 100 * float(found.found.mean())
+            return {"percent_of_pieces_found": share}, ("vectors.safetensors",)
+
+        share = part.ensure(read)["percent_of_pieces_found"]
+        logging.info("vectors   %.1f%% of %d pieces found", share, len(names))
+        content = artifacts.read_bytes(part.path("vectors.safetensors"))
+        return Vectors(**safetensors.numpy.load(content))
