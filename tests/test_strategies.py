@@ -91,3 +91,15 @@ def test_heads_on_states_leave_the_projection_alone():
     steps = steps_of("D4.2", heads_on="states")
     assert [step.newest for step in steps] == ["all", *["head", "encoder", "embeddings"] * 2]
     assert steps[0].trained == UP[1:]
+
+
+def test_labels_after_distillation_have_a_learning_rate_of_their_own():
+    steps = steps_of("D4.2", learning_rate=1e-3, label_learning_rate=1e-4)
+    assert [step.learning_rate for step in steps] == [1e-3] * 5 + [1e-4] * 4
+    assert steps_of("D4.2")[-1].learning_rate == 1e-3
+    alone = steps_of("D0-S", learning_rate=1e-3, label_learning_rate=1e-4)
+    assert alone[-1].learning_rate == 1e-3  # it has nothing to keep
+    joint = steps_of("D3.2", learning_rate=1e-3, label_learning_rate=1e-4)
+    assert joint[-1].learning_rate == 1e-3
+    with pytest.raises(ConfigError, match="final_learning_rate must not be above --label_learn"):
+        DistillationConfig(label_learning_rate=1e-9)

@@ -324,13 +324,14 @@ class Part:
             scratch: names of files that a half-done part needs and a done one does not.
 
         Returns:
-            The results, with `seconds` and `peak_memory_bytes` of the work.
+            The results, with `seconds` and `peak_memory_bytes` of the work, unless the maker knows
+            better.
         """
         self.begin()
         cost: dict[str, float] = {}
         with measured(cost):
             results, files = maker()
-        made = self.finish({**results, **cost}, files)
+        made = self.finish({**cost, **results}, files)
         for name in scratch:
             remove(self.path(name))
         return made

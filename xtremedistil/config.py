@@ -221,6 +221,12 @@ class DistillationConfig(Checked):
         1e-3, "Learning rate at the start of a step (Adam, cosine).", low=1e-12
     )
     final_learning_rate: float = option(1e-8, "Learning rate at the end of a step.", low=0.0)
+    label_learning_rate: float = option(
+        0.0,
+        "Learning rate at the start of the label steps that follow distillation (stage 3 of D4); "
+        "0: --learning_rate. A lower one keeps few labels from undoing what was distilled.",
+        low=0.0,
+    )
     representation_epochs: tuple[int, ...] = option(
         (10,), "Epochs of each step on the representation loss: one number, or one per step.", low=0
     )
@@ -248,11 +254,13 @@ class DistillationConfig(Checked):
                 f"--unfreeze is 'strategy', 'none', or a list of stages. Received: "
                 f"unfreeze={','.join(self.unfreeze)}"
             )
-        if self.final_learning_rate > self.learning_rate:
-            raise ConfigError(
-                "--final_learning_rate must not be above --learning_rate. Received: "
-                f"final_learning_rate={self.final_learning_rate} learning_rate={self.learning_rate}"
-            )
+        for name in ("learning_rate", "label_learning_rate"):
+            start = getattr(self, name) or self.learning_rate
+            if self.final_learning_rate > start:
+                raise ConfigError(
+                    f"--final_learning_rate must not be above --{name}. Received: "
+                    f"final_learning_rate={self.final_learning_rate} {name}={start}"
+                )
 
 
 @dataclass(frozen=True)

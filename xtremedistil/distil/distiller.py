@@ -130,14 +130,14 @@ class Distiller:
             terms=terms,
             streams=streams,
             epochs=step.epochs,
-            optimizer=self._optimizer,
+            optimizer=lambda steps: self._optimizer(step.learning_rate, steps),
             seed=[self.seed, number],
             metric=(lambda: self.metric(step.head, step.language)) if scored else None,
         )
 
-    def _optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+    def _optimizer(self, high: float, steps: int) -> keras.optimizers.Optimizer:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
-        high, low = self.config.learning_rate, self.config.final_learning_rate
+        low = self.config.final_learning_rate
         schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
         return keras.optimizers.Adam(schedule)
 

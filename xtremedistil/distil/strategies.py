@@ -88,6 +88,7 @@ class Step:
         newest: the layer that it unfroze, or `all`.
         head: the head that predicts after it, or None after a stage that trains none.
         epochs: how many.
+        learning_rate: at its start.
         language: the language whose labels it learns, with a student of its own; None for all.
     """
 
@@ -98,6 +99,7 @@ class Step:
     newest: str
     head: str | None
     epochs: int
+    learning_rate: float
     language: str | None = None
 
     @property
@@ -164,9 +166,16 @@ def _stage_steps(
             newest=trained[-1] if gradual else "all",
             head=None if stage.losses == (REPRESENTATION,) else stage.head,
             epochs=epochs[i % len(epochs)],
+            learning_rate=_learning_rate(config, stage, number),
         )
         for i, trained in enumerate(sets)
     ]
+
+
+def _learning_rate(config: DistillationConfig, stage: Stage, number: int) -> float:
+    """Labels alone, after distillation, have a learning rate of their own."""
+    tuning = number > 1 and stage.losses == (LABELS,)
+    return (tuning and config.label_learning_rate) or config.learning_rate
 
 
 def _step_name(number: int, step: Step, language: str | None) -> str:

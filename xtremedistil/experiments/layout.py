@@ -133,7 +133,7 @@ def _step_inputs(step: Step, config: Config) -> dict[str, Any]:
         "epochs": step.epochs,
         "language": step.language,
         "batch_size": distillation.batch_size,
-        "learning_rate": distillation.learning_rate,
+        "learning_rate": step.learning_rate,
         "final_learning_rate": distillation.final_learning_rate,
         "select_by": distillation.select_by,
     }

@@ -4,8 +4,7 @@ It trains the variables that are trainable when it starts, validates after every
 with the weights of the best epoch; the weights that it started from are a candidate too, so that
 training cannot make a model worse by its own measure.
 Its whole state is saved every few minutes and after each epoch: a run that is killed goes on from
-    there, and ends with the
-weights, bit for bit, of one that never was.
+there, and ends with the weights, bit for bit, of one that never was.
 """
 
 import math
@@ -130,7 +129,8 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
 
     Returns:
         `history`, a list with one dict per epoch from 0, the start (`epoch`, `loss`,
-        `validation_loss`, `metric`, `seconds`), and `best_epoch`.
+        `validation_loss`, `metric`, `seconds`), `best_epoch`, and the `seconds` of them all, also
+        of those before an interruption.
 
     Raises:
         TrainingError: a loss is not finite; the model then has its best weights so far.
@@ -141,7 +141,9 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
     finally:
         loop.state.restore_best()
         loop.close()
-    return {"history": loop.state.history, "best_epoch": loop.state.best_epoch}
+    history = loop.state.history
+    seconds = sum(entry["seconds"] for entry in history)
+    return {"history": history, "best_epoch": loop.state.best_epoch, "seconds": seconds}
 
 
 class _Loop:
@@ -212,7 +214,7 @@ class _Loop:
     def run(self) -> None:
         state = self.state
         if not state.load():
-            self._end_epoch(0, [], time.monotonic())
+            self._end_epoch(0, [], started=time.monotonic())
         done = sum(self.steps[: state.epoch]) + state.batch
         with progress(self.training.name, sum(self.steps), "batches", done) as self.bar:
             while state.epoch < self.training.epochs:
@@ -287,7 +289,7 @@ class _Loop:
             "loss": float(np.mean(losses)) if losses else None,
             "validation_loss": validation,
             "metric": metric,
-            "seconds": time.monotonic() - started if epoch else 0.0,
+            "seconds": time.monotonic() - started,
         }
         self.state.end_epoch(entry, score=-validation if metric is None else metric)
         self.state.save()
