@@ -405,7 +405,7 @@ def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
         (
             {"logit_epochs": (1, 2)},
             ConfigError,
-            r"--logit_epochs takes one number, or one for each of the 4 steps",
+            r"--logit_epochs takes one number, or four",
         ),
         ({"transfer_file": ("/nowhere.txt",)}, DataError, r"/nowhere.txt: no such file"),
     ],
