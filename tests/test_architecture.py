@@ -31,7 +31,15 @@ ROOMS["cli"] = {
     "cli",
     "experiments",
 }  # the last inside functions, once flags are read
-ROOMS["commands"] = {"cli", "config", "options", "experiments", "serving", "commands"}
+ROOMS["commands"] = {
+    "cli",
+    "config",
+    "errors",
+    "options",
+    "experiments",
+    "serving",
+    "commands",
+}
 ROOMS["__main__"] = {"cli", "commands"}
 ROOMS["__init__"] = set(ROOMS)
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -3,10 +3,14 @@
 What a command needs is imported when it is called: flags are read before TensorFlow is.
 """
 
+import os
 from dataclasses import dataclass
+
+from absl import logging
 
 from xtremedistil.cli import Command, quiet_tensorflow
 from xtremedistil.config import Config
+from xtremedistil.errors import ConfigError
 from xtremedistil.options import Checked, option
 
 
@@ -40,6 +44,28 @@ def sweep(given: SweepOptions, config: Config) -> None:
     run_sweep(config, wanted, given.plan_only)
 
 
+@dataclass(frozen=True)
+class FetchOptions(Checked):
+    """Flags of `fetch`."""
+
+    dataset: str = option("", "wikiann, sst2, imdb, ag_news or dbpedia.")
+    output_dir: str = option("", "Folder to write; later the --data_dir of a run.")
+    source: str = option("", "Folder with a copy of the hub's files. Empty: the hub.")
+    languages: tuple[str, ...] = option((), "Languages of WikiAnn, with commas. Empty: all 41.")
+
+
+def fetch(given: FetchOptions) -> None:
+    """Fetches the paper's data."""
+    from xtremedistil.experiments.datasets import fetch as fetch_data
+
+    if not given.output_dir:
+        raise ConfigError("--output_dir must name a folder. Received: nothing")
+    counts = fetch_data(given.dataset, given.output_dir, given.source, given.languages)
+    for file, number in counts.items():
+        logging.info("%s: %s sentences", os.path.join(given.output_dir, file), f"{number:,}")
+
+
 COMMANDS = {
+    "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
 }
