@@ -32,21 +32,6 @@ def test_wikiann_becomes_a_folder_per_language(tmp_path):
     counts = fetch("wikiann", str(out), str(tmp_path / "hub"), ["de", "fr"])
     assert counts == {f"{x}/{y}.tsv": 1 for x in ("de", "fr") for y in ("train", "dev", "test")}
     read = examples(out, "dev", "ner")
-    assert [(e.words, e.tags) for e in read] == [
-        (["Ada", "in", "Paris"], ["B-PER", "O", "B-LOC"])
-    ] * 2
-    assert sorted(e.language for e in read) == ["de", "fr"]
-    with pytest.raises(DataError, match=r"train.tsv is there already"):
-        fetch("wikiann", str(out), str(tmp_path / "hub"), ["de"])
-
-
-def test_texts_lose_their_tabs_and_keep_their_labels(tmp_path):
-    columns = {"sentence": ["good\tfilm ", "bad"], "label": [1, 0]}
-    for split in ("train", "validation"):
-        store(tmp_path / "hub" / "data", split, columns)
-    fetch("sst2", str(tmp_path / "out"), str(tmp_path / "hub"))
-    assert (tmp_path / "out" / "dev.tsv").read_text() == "good film\t1\nbad\t0\n"
-    read = examples(tmp_path / "out", "train", "classification")
     expected = (["Ada", "in", "Paris"], ["B-PER", "O", "B-LOC"])
     assert [(e.words, e.tags) for e in read] == [expected] * 2
     assert sorted(e.language for e in read) == ["de", "fr"]
