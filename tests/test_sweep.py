@@ -1,6 +1,8 @@
 """Sweeps: what they vary, share and choose, and that they go on where they stood."""
 
 import json
+import math
+import pathlib
 
 import pytest
 from small_run import german_and_hindi, small
@@ -33,6 +35,11 @@ def test_a_later_axis_of_the_same_flags_replaces_an_earlier_one():
     assert second.names == ("strategy",)
 
 
+def test_a_small_scale_only_replaces_what_a_sweep_varies():
+    (axis,) = axes_of(["dropout=0.1,0.2"], instead=["dropout=0.3", "strategy=D1"])
+    assert (axis.names, axis.values) == (("dropout",), ((0.3,),))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,8 +56,8 @@ def test_a_wrong_axis_is_named(text, message):
 
 def test_a_plan_crosses_axes_and_seeds():
     base = with_flags(Config(), {"output_dir": "out"})
-    vary = ("strategy=D0-S,D4.2", "transfer_per_language=100,300")
-    runs = plan_runs(base, Sweep("s", vary, (1, 2)))
+    axes = axes_of(["strategy=D0-S,D4.2", "transfer_per_language=100,300"])
+    runs = plan_runs(base, Sweep("s", axes, (1, 2)))
     assert len(runs) == 8
     assert runs[0].id == "D0-S_100_seed1"
     assert runs[-1].axes == {"strategy": "D4.2", "transfer_per_language": 300, "seed": 2}
@@ -61,14 +68,14 @@ def test_a_plan_crosses_axes_and_seeds():
 
 def test_a_plan_refuses_what_no_run_could_do():
     with pytest.raises(ConfigError, match=r"--strategy must be one of D0, .*'D5'"):
-        plan_runs(Config(), Sweep("s", ("strategy=D5",), (1,)))
+        plan_runs(Config(), Sweep("s", axes_of(["strategy=D5"]), (1,)))
     with pytest.raises(ConfigError, match="gives a run twice"):
-        plan_runs(Config(), Sweep("s", ("dropout=0.1,0.1",), (1,)))
+        plan_runs(Config(), Sweep("s", axes_of(["dropout=0.1,0.1"]), (1,)))
 
 
 def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys):
     base = small(data, tmp_path, logit_epochs=(1,), teacher_epochs=2)
-    sweep = Sweep("pair", ("strategy=D0-S,D1",), (1,), weights=(0.1, 1.0))
+    sweep = Sweep("pair", axes_of(["strategy=D0-S,D1"]), (1,), weights=(0.1, 1.0))
     began, real = [], sweeps.execute
 
     def failing(config):
@@ -98,3 +105,31 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
     assert final["student"]["dev"] == tried[best]  # the chosen run's steps are used again
     kinds = [folder.name.rsplit("-", 1)[0] for folder in (tmp_path / "shared").iterdir()]
     assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
+
+
+def test_every_table_has_a_flagfile_whose_plan_can_be_made():
+    folder = pathlib.Path(__file__).parent.parent / "flags"
+    files = sorted(folder.glob("table*.flags"))
+    assert len(files) >= 10
+    small = _lines(folder / "small.flags")
+    for file in files:
+        lines = _lines(file)
+        vary, instead = (
+            [value for name, value in lines + small if name == wanted]
+            for wanted in ("vary", "instead")
+        )
+        for axes in (axes_of(vary), axes_of(vary, instead)):
+            runs = plan_runs(Config(), Sweep(file.stem, axes, (1,)))
+            assert len(runs) == math.prod(len(axis.values) for axis in axes)
+        assert ("sweep", file.stem) in lines
+
+
+def _lines(file):
+    """A flag file's flags, as pairs of name and value, those of files that it names included."""
+    pairs = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("--"):
+            name, _, value = line.removeprefix("--").partition("=")
+            included = name == "flagfile"
+            pairs += _lines(file.parent.parent / value) if included else [(name, value)]
+    return pairs

@@ -25,6 +25,12 @@ class SweepOptions(Checked):
         "for each; a later one of the same flags replaces an earlier one.",
         repeated=True,
     )
+    instead: tuple[str, ...] = option(
+        (),
+        "An axis, as in --vary, that replaces one of the same flags and is left out where --vary "
+        "has none: for flag files that make any sweep small.",
+        repeated=True,
+    )
     seeds: tuple[int, ...] = option((1,), "Seeds of the student, with commas.", low=0)
     choose_weights: tuple[float, ...] = option(
         (),
@@ -38,9 +44,11 @@ class SweepOptions(Checked):
 def sweep(given: SweepOptions, config: Config) -> None:
     """Runs a sweep."""
     quiet_tensorflow()
+    from xtremedistil.experiments.axes import axes_of
     from xtremedistil.experiments.sweep import Sweep, run_sweep
 
-    wanted = Sweep(given.sweep, given.vary, given.seeds, given.choose_weights)
+    axes = axes_of(given.vary, given.instead)
+    wanted = Sweep(given.sweep, axes, given.seeds, given.choose_weights)
     run_sweep(config, wanted, given.plan_only)
 
 

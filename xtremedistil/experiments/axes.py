@@ -24,18 +24,19 @@ class Axis:
     values: tuple[tuple[Any, ...], ...]
 
 
-def axes_of(vary: Sequence[str]) -> list[Axis]:
+def axes_of(vary: Sequence[str], instead: Sequence[str] = ()) -> list[Axis]:
     """Axes from text.
 
     Args:
         vary: `flag=value,value`, or `a+b=1+2,3+4` for flags that change together; a list inside a
             value is written with colons. A later axis of the same flags replaces an earlier one.
+        instead: axes that only replace one of the same flags.
 
     Raises:
         ConfigError: a flag does not exist, or a value is not of its type.
     """
     axes: dict[tuple[str, ...], Axis] = {}
-    for text in vary:
+    for number, text in enumerate([*vary, *instead]):
         left, sign, right = text.partition("=")
         names = tuple(name.strip() for name in left.split("+"))
         points = tuple(tuple(point.strip().split("+")) for point in right.split(","))
@@ -45,7 +46,8 @@ def axes_of(vary: Sequence[str]) -> list[Axis]:
                 f"Received: vary={text}"
             )
         values = tuple(tuple(_value(n, v) for n, v in zip(names, point)) for point in points)
-        axes[names] = Axis(names, values)
+        if number < len(vary) or names in axes:
+            axes[names] = Axis(names, values)
     return list(axes.values())
 
 

@@ -20,7 +20,7 @@ from xtremedistil import artifacts
 from xtremedistil.config import Config
 from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
 from xtremedistil.errors import ConfigError
-from xtremedistil.experiments.axes import Axis, axes_of, with_flags
+from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.results import RESULTS
@@ -37,14 +37,14 @@ class Sweep:
 
     Attributes:
         name: for reports.
-        vary: one `flag=value,value` each, or `a+b=1+2,3+4` for flags that change together.
+        axes: what to vary.
         seeds: of the student.
         weights: candidates for --alpha and --beta of joint losses, chosen on the development set
             with the first seed; none to take them as they are.
     """
 
     name: str
-    vary: tuple[str, ...]
+    axes: Sequence[Axis]
     seeds: tuple[int, ...]
     weights: tuple[float, ...] = ()
 
@@ -72,11 +72,11 @@ def plan_runs(base: Config, sweep: Sweep) -> list[Planned]:
         sweep: what to vary.
 
     Raises:
-        ConfigError: an axis or a run's flags are not legal.
+        ConfigError: a run's flags are not legal.
     """
     out = base.run.output_dir
     shared = base.run.shared_dir or os.path.join(out, "shared")
-    axes = [*axes_of(sweep.vary), Axis(("seed",), tuple((seed,) for seed in sweep.seeds))]
+    axes = [*sweep.axes, Axis(("seed",), tuple((seed,) for seed in sweep.seeds))]
     common = {"shared_dir": shared, "vocabulary_transfer": _vocabulary(base, axes)}
     runs = []
     for values in itertools.product(*(axis.values for axis in axes)):
@@ -86,7 +86,7 @@ def plan_runs(base: Config, sweep: Sweep) -> list[Planned]:
         folder = {"output_dir": os.path.join(out, "runs", id)}
         runs.append(Planned(id, flags, with_flags(base, common | flags | folder)))
     if len({run.id for run in runs}) < len(runs):
-        raise ConfigError(f"--vary gives a run twice. Received: vary={'; '.join(sweep.vary)}")
+        raise ConfigError(f"--vary gives a run twice. Received: {', '.join(r.id for r in runs)}")
     return runs
 
 
