@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from xtremedistil import interruption
 from xtremedistil.config import Config, options
 from xtremedistil.errors import ConfigError, XtremeDistilError
 from xtremedistil.options import field_type
@@ -21,6 +22,7 @@ SAMPLE_NOTICE = (
     "small teacher trained from "
     f"scratch, with the values of {SAMPLE_FLAGS}."
 )
+_GO_ON = "What is done is kept: run the same command again, and it goes on from here."
 FLAGS = flags.FLAGS
 
 
@@ -129,9 +131,13 @@ def run(script: str, stage: str | None = None) -> None:
         except XtremeDistilError as error:
             print(f"\nError: {error}", file=sys.stderr)
             return 2
+        except interruption.Interrupted as stop:
+            print(f"\nStopped by {stop}. {_GO_ON}", file=sys.stderr)
+            return stop.exit_code
         return 0
 
-    app.run(main)
+    with interruption.handled():
+        app.run(main)
 
 
 def _plain_log() -> None:
