@@ -9,10 +9,12 @@ PACKAGE = pathlib.Path(__file__).parent.parent / "xtremedistil"
 # Each room may import itself and the rooms before it.
 ORDER = [
     "errors",
+    "interruption",
     "resources",
     "options",
     "config",
     "progress",
+    "disk",
     "artifacts",
     "data",
     "models",
@@ -25,6 +27,7 @@ ROOMS["serving"] = set(ORDER) - {"training", "distil"} | {"serving"}
 ROOMS["experiments"] = {*ORDER, "serving", "experiments"}
 ROOMS["cli"] = {
     "errors",
+    "interruption",
     "options",
     "config",
     "artifacts",

@@ -7,7 +7,6 @@ cut sees the old file or the new one.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 
 from absl import logging
 
+from xtremedistil import disk
 from xtremedistil.errors import ArtifactError
 from xtremedistil.resources import measured
 
@@ -100,9 +100,13 @@ def read_bytes(path: str) -> bytes:
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[BinaryIO]:
+def writing(path: str, needed: int | None = None) -> Iterator[BinaryIO]:
     """A file to write bytes to, which appears at `path` when the block ends well, and never in
     part.
+
+    Args:
+        path: the file.
+        needed: its bytes, if known, for the error of a full disk.
 
     Raises:
         ArtifactError: the disk is full.
@@ -119,20 +123,11 @@ def writing(path: str) -> Iterator[BinaryIO]:
         else:
             os.replace(part, path)
             _sync_folder(os.path.dirname(path) or ".")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        written = size(part) if exists(part) else 0
-        remove(part)
-        raise ArtifactError(
-            f"{path}: the disk is full after {written:,} bytes of this file; nothing that was "
-            f"whole is "
-            "damaged. Free some space (OUT/logs and the state.safetensors of finished steps can "
-            "go), then "
-            "run the same command again."
-        ) from error
-    except BaseException:
-        remove(part)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            remove(part)
+        if disk.is_full(error):
+            raise disk.full_error(path, needed) from error
         raise
 
 
@@ -146,7 +141,7 @@ def _sync_folder(path: str) -> None:
 
 def write_bytes(path: str, content: bytes) -> None:
     """Writes a file, whole or not at all."""
-    with writing(path) as file:
+    with writing(path, len(content)) as file:
         file.write(content)
 
 
@@ -361,7 +356,7 @@ def run_lock(folder: str) -> Iterator[None]:
         return
     import fcntl  # POSIX only, as the lock is
 
-    with open(os.path.join(folder, ".lock"), "a+", encoding="utf-8") as file:
+    with open(os.path.join(folder, disk.LOCK), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from xtremedistil import interruption
 from xtremedistil.config import Config, options
 from xtremedistil.errors import ConfigError, XtremeDistilError
 from xtremedistil.options import field_type
@@ -23,6 +24,7 @@ SAMPLE_NOTICE = (
     "small teacher trained from "
     f"scratch, with the values of {SAMPLE_FLAGS}."
 )
+_GO_ON = "What is done is kept: run the same command again, and it goes on from here."
 FLAGS = flags.FLAGS
 
 
@@ -186,10 +188,14 @@ def _guarded(work: Callable[[], None], argv: list[str]) -> int:
         if len(argv) > 1:
             raise ConfigError(f"options are given as --name=value. Received: {' '.join(argv[1:])}")
         _plain_log()
-        work()
+        with interruption.handled():
+            work()
     except XtremeDistilError as error:
         print(f"\nError: {error}", file=sys.stderr)
         return 2
+    except interruption.Interrupted as stop:
+        print(f"\nStopped by {stop}. {_GO_ON}", file=sys.stderr)
+        return stop.exit_code
     return 0
 
 
