@@ -5,11 +5,12 @@ have in common are made once, in the sweep's shared folder, and a sweep that was
 where it stood.
 """
 
+import contextlib
 import dataclasses
 import gc
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,8 +135,7 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
         logging.info("%s", describe_plan(sweep, runs, weighed, expected))
         if plan_only:
             return path
-        logging.set_verbosity(logging.WARNING)  # one progress line says it all
-        with progress(sweep.name, round(sum(expected.seconds.values())), "s of work") as bar:
+        with _one_line(), progress(sweep.name, round(expected.total), "s of work") as bar:
             for run in weighed:
                 _in_turn(bar, run, expected, lambda run=run: _development_score(run.config))
             chosen |= _choose(weighed)
@@ -143,9 +143,19 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
             for run in runs:
                 config = with_flags(run.config, chosen.get(run.config.distillation.strategy, {}))
                 _in_turn(bar, run, expected, lambda config=config: execute(config))
-        logging.set_verbosity(logging.INFO)
         logging.info("%s lists the %d runs.", path, len(runs))
         return path
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Leaves the terminal to the sweep's progress line."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _in_turn(bar: Any, run: Planned, expected: Expected, work: Any) -> None:
