@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tiny_bert
 
-from xtremedistil.artifacts import run_lock
 from xtremedistil.config import (
     Config,
     DataConfig,
@@ -32,6 +31,7 @@ from xtremedistil.errors import (
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.run import Run
 from xtremedistil.models.bundle import Bundle
+from xtremedistil.parts import run_lock
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
