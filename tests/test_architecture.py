@@ -16,6 +16,7 @@ ORDER = [
     "progress",
     "disk",
     "artifacts",
+    "parts",
     "data",
     "models",
     "scoring",

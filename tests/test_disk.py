@@ -8,6 +8,7 @@ import pytest
 
 from xtremedistil import artifacts, disk
 from xtremedistil.errors import ArtifactError, DataError
+from xtremedistil.parts import run_lock
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def full(tmp_path):
     """A run's folder on a disk that is full for one file: its unfinished part is /dev/full."""
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full on this system")
-    with artifacts.run_lock(str(tmp_path)):
+    with run_lock(str(tmp_path)):
         pass
     os.symlink("/dev/full", tmp_path / ".state.part")
     return tmp_path

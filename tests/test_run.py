@@ -13,7 +13,6 @@ import pytest
 import tiny_bert
 from small_run import german_and_hindi, small
 
-from xtremedistil.artifacts import run_lock
 from xtremedistil.errors import (
     ArtifactError,
     CheckpointError,
@@ -24,6 +23,7 @@ from xtremedistil.errors import (
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.run import Run
 from xtremedistil.models.bundle import Bundle
+from xtremedistil.parts import run_lock
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

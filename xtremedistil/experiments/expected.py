@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
 from xtremedistil.models.student import StudentShape, build_student
+from xtremedistil.parts import Part
 
 _SENTENCES = 64
 _RUNS = 3

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.config import Config, DataConfig
 from xtremedistil.data.labeled import labeled_inputs
 from xtremedistil.data.sources import Source
 from xtremedistil.data.transfer import transfer_inputs
 from xtremedistil.distil.strategies import REPRESENTATION, Step, transfer_targets
 from xtremedistil.models.teacher import Checkpoint
+from xtremedistil.parts import Part
 
 _TUNED = ("epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "seed")
 

@@ -2,7 +2,7 @@
 
 All that can be wrong with flags, folders and data is found before the first long part starts. Every
 part is recognised when it is done, and taken up where it stopped when it is not
-(`artifacts.Part`).
+(`parts.Part`).
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.config import Config
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
@@ -45,6 +44,7 @@ from xtremedistil.models.student import StudentShape, build_student, deployed
 from xtremedistil.models.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
 from xtremedistil.models.vectors import fill_missing
 from xtremedistil.models.weights import load_weights
+from xtremedistil.parts import Part
 from xtremedistil.scoring.evaluate import forward_of, predict, score
 from xtremedistil.training.loop import STATE_FILE, LoopOptions
 

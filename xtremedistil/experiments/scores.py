@@ -12,9 +12,9 @@ import numpy as np
 import safetensors.numpy
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.experiments.run import Run
+from xtremedistil.parts import Part
 from xtremedistil.scoring.evaluate import Forward, Prediction, forward_of, predict, score
 
 _PREDICTION = "prediction.safetensors"

@@ -26,6 +26,7 @@ from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
+from xtremedistil.parts import run_lock
 from xtremedistil.progress import nested, progress
 
 SWEEP = "sweep.json"
@@ -125,7 +126,7 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
             runs before the first starts.
     """
     out = base.run.output_dir
-    with artifacts.run_lock(out):
+    with run_lock(out):
         runs = plan_runs(base, sweep)
         weighed = _to_weigh(runs, sweep)
         path = os.path.join(out, SWEEP)
