@@ -103,6 +103,7 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
     final = json.loads((tmp_path / "runs" / "D1_seed1" / "results.json").read_text())
     assert final["config"]["distillation"]["alpha"] == best
     assert final["student"]["dev"] == tried[best]  # the chosen run's steps are used again
+    assert final["saved_model"] is None
     kinds = [folder.name.rsplit("-", 1)[0] for folder in (tmp_path / "shared").iterdir()]
     assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
 

@@ -281,6 +281,7 @@ class RunConfig(Checked):
         choices=STAGES,
     )
     seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
+    export: bool = option(True, "Export the student as a SavedModel at the end of --stage=all.")
     overwrite: bool = option(False, "Make again what another configuration left in --output_dir.")
     jit_compile: bool = option(
         False, "Compile training with XLA: slower on a CPU, measure it on a GPU."

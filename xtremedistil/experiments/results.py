@@ -138,7 +138,7 @@ _TRANSFER_FACTS = ("sentences", "pieces", "longest", "held_out")
 
 def _export(run: Run, folder: str) -> str | None:
     """The SavedModel of a run's student; several students, one per language, have none."""
-    if run.strategy.per_language:
+    if run.strategy.per_language or not run.config.run.export:
         return None
     saved_model = os.path.join(run.config.run.output_dir, "export", "saved_model")
     logging.info("exporting %s", saved_model)
