@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xtremedistil.data.examples import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
 from xtremedistil.data.tokenization import WordPiece, split_words
-from xtremedistil.serving.text import GraphTokenizer, valid_utf8
+from xtremedistil.serving.text import GraphTokenizer
 
 CASED = WordPiece.from_folder(vocabulary_dir())
 UNCASED = dataclasses.replace(CASED, lowercase=True, strip_accents=True)
@@ -28,15 +28,15 @@ class Pair:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def run(texts):
-            words, starts, ends = graph.words(valid_utf8(texts))
-            ids, first = graph.sentences(graph.pieces(words))
-            return words, starts, ends, ids, first
+            words = graph.words(texts, raw=False)
+            ids, first = graph.sentences(graph.pieces(words.words))
+            return words, ids, first
 
         self.run = run
 
     def differences(self, texts):
         """The texts whose pieces or word starts differ."""
-        _, _, _, ids, first = self.run(tf.constant(texts))
+        _, ids, first = self.run(tf.constant(texts))
         expected = list(self.rules.encode([split_words(text) for text in texts]))
         flat_ids, flat_first = ids.values.numpy(), first.values.numpy()
         id_rows, first_rows = ids.row_splits.numpy(), first.row_splits.numpy()
@@ -111,12 +111,14 @@ def test_any_text(pair, texts):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 def test_offsets_slice_the_text_to_its_words(pair, text):
-    words, starts, ends, _, _ = pair.run(tf.constant([text]))
+    words, _, _ = pair.run(tf.constant([text]))
     raw = text.encode("utf-8")
     expected = split_words(text)
-    found = [word.decode("utf-8") for word in words.values.numpy()]
+    found = [word.decode("utf-8") for word in words.words.values.numpy()]
     assert found == [word.replace("\0", "\1") for word in expected]
-    places = zip(starts.values.numpy(), ends.values.numpy(), strict=True)
+    places = zip(words.starts.values.numpy(), words.ends.values.numpy(), strict=True)
+    assert [text[a:b] for a, b in places] == expected
+    places = zip(words.byte_starts.values.numpy(), words.byte_ends.values.numpy(), strict=True)
     assert [raw[a:b].decode("utf-8") for a, b in places] == expected
 
 
@@ -128,9 +130,16 @@ def test_invalid_utf8_is_replaced_and_never_crashes(pair):
         b"fine \xc3",
         b"\xf0\x9f\x98 cut",
     ]
-    words, _, _, ids, _ = pair.run(tf.constant(texts))
-    assert words.nrows() == ids.nrows() == 5
-    assert words[0, 0].numpy().decode("utf-8") == "br\ufffd\ufffdn"
+    words, ids, _ = pair.run(tf.constant(texts))
+    assert words.words.nrows() == ids.nrows() == 5
+    assert words.words[0, 0].numpy().decode("utf-8") == "br\ufffd\ufffdn"
+    slices = [
+        [text[a:b] for a, b in zip(starts, ends, strict=True)]
+        for text, starts, ends in zip(
+            texts, words.byte_starts.to_list(), words.byte_ends.to_list(), strict=True
+        )
+    ]
+    assert slices == [text.split() for text in texts]  # bytes of the text as it was given
 
 
 def test_every_real_sentence(shared_data, minilm):

@@ -3,20 +3,17 @@ no trainer."""
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
-import safetensors.numpy
 
 from xtremedistil import artifacts
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import ArtifactError, XtremeDistilError
-from xtremedistil.models.student import StudentShape, build_student, deployed
+from xtremedistil.models.folder import BUNDLE, WEIGHTS, Codec, StudentFolder
+from xtremedistil.models.shape import StudentShape
+from xtremedistil.models.student import build_student, deployed
 from xtremedistil.models.weights import load_weights, save_weights
-
-_BUNDLE, _WEIGHTS, _ROWS, _FORMAT = "bundle.json", "weights.safetensors", "rows.safetensors", 1
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,11 @@ class Bundle:
             The names of its files.
         """
         artifacts.make_folder(folder)
-        save_weights(os.path.join(folder, _WEIGHTS), self.model)
-        rows = safetensors.numpy.save({"rows": self.rows})
-        artifacts.write_bytes(os.path.join(folder, _ROWS), rows)
-        files = (_WEIGHTS, _ROWS, *self.rules.save(folder))
-        content = {
-            "format": _FORMAT,
-            "shape": self.shape.to_dict(),
-            "head": self.head,
-            "task": self.labels.task,
-            "labels": list(self.labels.names),
-            "files": {name: artifacts.describe_file(os.path.join(folder, name)) for name in files},
-        }
-        artifacts.write_json(os.path.join(folder, _BUNDLE), content)
-        return (*files, _BUNDLE)
+        save_weights(os.path.join(folder, WEIGHTS), self.model)
+        codec = Codec(self.rules, self.rows, self.labels)
+        files = (WEIGHTS, *codec.save(folder))
+        StudentFolder(folder, self.shape, self.head, codec).save_description(files)
+        return (*files, BUNDLE)
 
     @classmethod
     def load(cls, folder: str, fused: str | bool = "auto") -> "Bundle":
@@ -72,42 +60,11 @@ class Bundle:
         Raises:
             ArtifactError: a file is missing, altered, or of another format.
         """
-        path = os.path.join(folder, _BUNDLE)
-        if not artifacts.exists(path):
-            received = ", ".join(artifacts.list_folder(folder)) or "an empty or missing folder"
-            raise ArtifactError(
-                f"{folder}: not a student's folder: no {_BUNDLE}. Received: {received}"
-            )
-        content = artifacts.read_json(path)
-        try:
-            return cls._from_content(content, folder, fused)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, XtremeDistilError):
-                raise
-            raise ArtifactError(f"{path}: not a description of a student ({error!r}).") from error
-
-    @classmethod
-    def _from_content(cls, content: dict[str, Any], folder: str, fused: str | bool) -> "Bundle":
-        if content["format"] != _FORMAT:
-            raise ArtifactError(
-                f"{folder}: this version reads bundles of format {_FORMAT}. Received: "
-                f"{content['format']!r}"
-            )
-        for name in (_WEIGHTS, _ROWS, "vocab.txt", "tokenizer_config.json"):
-            artifacts.check_file(os.path.join(folder, name), content["files"][name])
-        shape = StudentShape(**content["shape"])
-        model = deployed(build_student(shape, 0.0, fused=fused), content["head"])
-        load_weights(os.path.join(folder, _WEIGHTS), model)
-        rows = safetensors.numpy.load(artifacts.read_bytes(os.path.join(folder, _ROWS)))["rows"]
-        rules = WordPiece.from_folder(folder)
-        labels = LabelSet(tuple(content["labels"]), content["task"])
-        if (
-            len(rows) != len(rules.vocabulary)
-            or rows.max() >= shape.vocabulary_size
-            or len(labels) != shape.classes
-        ):
-            raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit each other.")
-        return cls(model, shape, content["head"], rules, rows, labels)
+        found = StudentFolder.load(folder)
+        model = deployed(build_student(found.shape, 0.0, fused=fused), found.head)
+        load_weights(os.path.join(folder, WEIGHTS), model)
+        codec = found.codec
+        return cls(model, found.shape, found.head, codec.rules, codec.rows, codec.labels)
 
 
 def bundle_bytes(folder: str) -> int:

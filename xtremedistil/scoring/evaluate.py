@@ -17,6 +17,7 @@ import tensorflow as tf
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.pipeline import ordered_batches
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.windows import windows
 from xtremedistil.scoring.metrics import accuracy_scores, entity_scores
 
 # (batch, length) int32 full-vocabulary ids, padded with zeros, and their mask -> logits.
@@ -68,8 +69,8 @@ def predict_classes(
         return _forward_all(forward, rows if limit is None else rows.truncate(limit), labels)
     if limit is None or rows.lengths.max(initial=0) <= limit:
         return _forward_all(forward, rows, labels)
-    windows, taken_from, position = _windows(rows, limit)
-    return _forward_all(forward, windows, labels)[windows.offsets[taken_from] + position]
+    parts, taken_from, position = windows(rows, limit)
+    return _forward_all(forward, parts, labels)[parts.offsets[taken_from] + position]
 
 
 def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray:
@@ -85,42 +86,6 @@ def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray
         else:
             out[chosen] = classes
     return out
-
-
-def _windows(rows: Ragged, limit: int) -> tuple[Ragged, np.ndarray, np.ndarray]:
-    """Sentences in windows of at most `limit` pieces, each with [CLS] and [SEP].
-
-    Returns:
-        The windows; and for each piece of `rows`, the window to read it from and its position
-        there.
-    """
-    ids, window_of, position_of = [], [], []
-    for start, end in zip(rows.offsets[:-1], rows.offsets[1:], strict=True):
-        sentence = rows.pieces["ids"][start:end]
-        inner = len(sentence) - 2
-        room = limit - 2
-        begins = (
-            [0] if inner <= room else [*range(0, inner - room, max(1, room // 2)), inner - room]
-        )
-        centre = np.array([begin + min(room, inner) / 2 for begin in begins])
-        piece = np.arange(inner)
-        best = np.abs(piece[:, None] + 0.5 - centre).argmin(axis=1)
-        number = len(ids) + np.concatenate([[0], best, [len(begins) - 1]])
-        position = np.concatenate(
-            [[0], piece - np.array(begins)[best] + 1, [inner - begins[-1] + 1]]
-        )
-        window_of.append(number)
-        position_of.append(position)
-        for begin in begins:
-            ids.append(
-                np.concatenate([sentence[:1], sentence[1:-1][begin : begin + room], sentence[-1:]])
-            )
-    windows = Ragged.from_lists({"ids": ids}, {})
-    return (
-        windows,
-        np.concatenate(window_of).astype(np.int64),
-        np.concatenate(position_of).astype(np.int64),
-    )
 
 
 def word_tags(classes: np.ndarray, rows: Ragged, labels: LabelSet) -> list[list[str]]:

@@ -3,20 +3,21 @@
 `tensorflow_text`'s own BERT tokenizer folds case and compatibility forms differently from the
 reference (it differs on up to 6% of real sentences), so the reference's steps are rebuilt here one
 by one. The character classes are read from the training tokenizer itself, code point by code point,
-so that graph and training agree on all of Unicode. Words are what white space separates, as in
-training data.
+so that graph and training agree on all of Unicode. Words are those of raw text (`words`), or what
+white space separates, as in training data.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 from tokenizers import normalizers, pre_tokenizers
 
 from xtremedistil.data.tokenization import WHITESPACE, WordPiece
+from xtremedistil.serving.words import ranges, re2_class, re2_word
 
 _CODE_POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
 _BLOCK = 256
@@ -90,13 +91,23 @@ def character_classes() -> CharacterClasses:
 
 def _class(code_points: Iterable[int]) -> str:
     """An RE2 character class of code points."""
-    ranges: list[list[int]] = []
-    for c in sorted(code_points):
-        if ranges and ranges[-1][1] == c - 1:
-            ranges[-1][1] = c
-        else:
-            ranges.append([c, c])
-    return "[" + "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in ranges) + "]"
+    return f"[{re2_class(ranges(code_points))}]"
+
+
+class Words(NamedTuple):
+    """Words of texts, each ragged, `(batch, words)`.
+
+    Attributes:
+        words: the strings.
+        starts, ends: int32: their first character and the one after their last.
+        byte_starts, byte_ends: int32: the same in bytes of the text as it was given.
+    """
+
+    words: tf.RaggedTensor
+    starts: tf.RaggedTensor
+    ends: tf.RaggedTensor
+    byte_starts: tf.RaggedTensor
+    byte_ends: tf.RaggedTensor
 
 
 class GraphTokenizer(tf.Module):
@@ -117,18 +128,33 @@ class GraphTokenizer(tf.Module):
             no_pretokenization=True,
         )
 
-    def words(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+    def words(self, texts: tf.Tensor, raw: bool) -> Words:
         """Words, and where they begin and end.
 
         Args:
-            texts: `(batch,)` valid UTF-8.
-
-        Returns:
-            Ragged `(batch, words)`: the words, their first byte, and the byte after their last.
+            texts: `(batch,)` strings. What is not UTF-8 in them is read as U+FFFD.
+            raw: find the words of raw text (`words.find_words`); else white space separates them.
         """
+        word = re2_word() if raw else f"[^{WHITESPACE}]+"
         # The op takes a zero byte for the end of the text; its neighbour is cleaned away just so.
-        texts = tf.strings.regex_replace(texts, r"\x{0}", "\x01")
-        return tf_text.regex_split_with_offsets(texts, f"[{WHITESPACE}]+")
+        clean = tf.strings.regex_replace(valid_utf8(texts), r"\x{0}", "\x01")
+        # Every character is in a token, white space too, so lengths add up to places.
+        tokens, _, _ = tf_text.regex_split_with_offsets(clean, f"{word}|[{WHITESPACE}]+", "(?s).*")
+        lengths = tf.strings.length(tokens.values, unit="UTF8_CHAR")
+        ends = tf.cumsum(lengths)
+        first = tf.gather(tf.concat([[0], ends], 0), tokens.row_starts())
+        ends -= tf.repeat(first, tokens.row_lengths())
+        is_word = tokens.with_values(
+            tf.logical_not(tf.strings.regex_full_match(tokens.values, f"[{WHITESPACE}]+"))
+        )
+        words, starts, ends = (
+            tf.ragged.boolean_mask(part, is_word)
+            for part in (tokens, tokens.with_values(ends - lengths), tokens.with_values(ends))
+        )
+        _, places = tf.strings.unicode_decode_with_offsets(texts, "UTF-8", errors="replace")
+        size = tf.strings.length(texts)[:, None]
+        places = tf.concat([tf.cast(places, tf.int32), size], axis=1)
+        return Words(words, starts, ends, _look_up(places, starts), _look_up(places, ends))
 
     def pieces(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
         """Wordpieces of words.
@@ -182,6 +208,12 @@ class GraphTokenizer(tf.Module):
         return ids, first
 
 
-def valid_utf8(texts: Any) -> tf.Tensor:
+def _look_up(table: tf.RaggedTensor, places: tf.RaggedTensor) -> tf.RaggedTensor:
+    """`table[row, place]` of each place in each row."""
+    base = tf.repeat(tf.cast(table.row_starts(), tf.int32), places.row_lengths())
+    return places.with_values(tf.gather(table.values, base + places.values))
+
+
+def valid_utf8(texts: tf.Tensor) -> tf.Tensor:
     """The same strings with what is not UTF-8 replaced by U+FFFD."""
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
