@@ -7,7 +7,7 @@ silently over different settings.
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from xtremedistil.experiments.cells import counts
 from xtremedistil.experiments.collected import Result, shown
 
 Line = tuple[str, list[Result]]
-_UNUSED = {"bilstm": ("depth",), "transformer": ("hidden_size",)}  # flags that do nothing there
+_WEIGHTS = ("alpha", "beta", "gamma")  # of a joint loss (Eq. 7)
+_JOINT = ("D1", "D2", "D3.1", "D3.2")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Average:
     """
 
     mean: float
-    spread: float | None
-    seeds: int
-    planned: int
+    spread: float | None = None
+    seeds: int = 1
+    planned: int = 1
 
     def __str__(self) -> str:
         spread = "" if self.spread is None else f" ±{self.spread:.2f}"
@@ -78,6 +79,24 @@ def teacher_of(result: Result) -> Any:
     return result.values.get("fingerprints", {}).get("teacher", result.seeds)
 
 
+def score(
+    results: Iterable[Result],
+    who: str,
+    value: Callable[[Mapping[str, Any]], float | None] = lambda score: score["mean"],
+) -> Average | None:
+    """The average of a score over runs of one setting.
+
+    Args:
+        results: the runs, planned and done.
+        who: `student` or `teacher`; a teacher that runs share counts once.
+        value: what to take of the score; its mean over languages if not given.
+    """
+    if who == "teacher":
+        done = [result for result in results if result.done]
+        return average(done, lambda result: value(result.score(who)), teacher_of)
+    return average(results, lambda result: value(result.score(who)))
+
+
 def differing(results: Iterable[Result], axes: Sequence[str] = ()) -> list[str]:
     """The flags in which finished runs differ.
 
@@ -95,7 +114,10 @@ def differing(results: Iterable[Result], axes: Sequence[str] = ()) -> list[str]:
 
 
 def _effective(result: Result) -> dict[str, Any]:
-    unused = _UNUSED.get(result.flags.get("student", ""), ())
+    """The setting without flags that do nothing in it."""
+    unused = {"depth" if result.flags["student"] == "bilstm" else "hidden_size"}
+    if result.flags.get("strategy") not in _JOINT:
+        unused |= set(_WEIGHTS)
     return {name: value for name, value in result.setting.items() if name not in unused}
 
 
@@ -117,10 +139,36 @@ def lines(results: Sequence[Result], axes: Sequence[str] = ()) -> list[Line]:
     names = differing(results, axes)
     groups: dict[tuple, list[Result]] = {}
     for result in sorted(results, key=lambda result: not result.done):
-        own = tuple(_key(result.flags[name]) if name in result.flags else None for name in names)
+        setting = _effective(result)
+        own = tuple(_key(setting[name]) if name in setting else None for name in names)
         fitting = (k for k in groups if all(a is None or a == b for a, b in zip(own, k)))
         groups.setdefault(own if result.done else next(fitting, own), []).append(result)
     return [(_label(names, key), group) for key, group in groups.items()]
+
+
+def best_weights(results: Sequence[Result]) -> tuple[str, list[Result]]:
+    """Of runs that differ in the weights of a joint loss, those with the best development score
+    (Section 6.1: the paper varies the weights and reports the best).
+
+    Args:
+        results: of one strategy and transfer set, planned and done.
+
+    Returns:
+        The weights (empty if there is no choice), and their runs.
+    """
+    settings: dict[tuple, list[Result]] = {}
+    for result in results:
+        settings.setdefault(tuple(result.flags.get(n) for n in _WEIGHTS), []).append(result)
+    scores = {
+        weights: average(runs, lambda result: result.dev_score)
+        for weights, runs in settings.items()
+    }
+    measured = {weights: score.mean for weights, score in scores.items() if score}
+    if len(settings) < 2 or not measured or results[0].flags.get("strategy") not in _JOINT:
+        return "", list(results)
+    best = max(measured, key=measured.get)
+    label = ", ".join(f"{name} {value}" for name, value in zip(_WEIGHTS, best))
+    return f"{label} (best of {len(measured)})", settings[best]
 
 
 def _label(names: Sequence[str], key: tuple) -> str:
@@ -139,7 +187,7 @@ def main_setting(results: Sequence[Result]) -> tuple[str, list[Result]]:
         What it is among the settings there (empty if it is the only one), and its runs.
     """
 
-    def rank(line: Line) -> tuple:
+    def rank(line: Line) -> tuple[bool, int, int]:
         first = next(result for result in line[1] if result.done)
         return (
             first.flags.get("strategy") == "D4.2",
@@ -173,7 +221,7 @@ def sources(results: Iterable[Result]) -> list[str]:
 
 def _data(results: Sequence[Result], name: str) -> str:
     own = [result for result in results if result.dataset == name]
-    languages = [language for language in own[0].score("student")["per_language"] if language]
+    languages = [language for language in own[0].score("teacher")["per_language"] if language]
     there = f" in {len(languages)} languages" if len(languages) > 1 else ""
     of = ", ".join(languages) if 1 < len(languages) <= 8 else ""
     items = "sentences" if own[0].values["task"] == "ner" else "texts"
@@ -185,9 +233,8 @@ def _data(results: Sequence[Result], name: str) -> str:
 
 def _teacher(result: Result) -> str:
     parameters = result.values["teacher"].get("parameters")
-    return (
-        f"{result.teacher} ({parameters / 1e6:.1f}MM parameters)" if parameters else result.teacher
-    )
+    size = f" ({parameters / 1e6:.1f}MM parameters)" if parameters else ""
+    return result.teacher + size
 
 
 def _hardware(result: Result) -> str:

@@ -14,12 +14,11 @@ from xtremedistil import artifacts
 from xtremedistil.errors import ArtifactError
 
 RESULTS, SWEEP = "results.json", "sweep.json"
-BENCHMARK, DISAGREEMENTS = "benchmark.json", "disagreements.json"
 _SECTIONS = ("data", "teacher", "student", "distillation")
-_SEEDS = ("teacher_seed", "data_seed")
+_SEEDS = ("seed", "teacher_seed", "data_seed")
 _DEFAULTS = {"student": "bilstm", "embeddings": "svd", "teacher_per_language": False}
 _METRICS = {"ner": "f1", "classification": "accuracy"}
-_TAGGINGS = ("true", "teacher", "student")
+_SCORE = {"mean", "std", "per_language"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Result:
 
     Attributes:
         id: its name in the sweep, or its folder's.
-        flags: its flags by name, seeds and all; of a run that is not done, those that are known.
+        flags: its flags by name; of a run that is not done, those that are known.
         values: the content of its `results.json`; None while it is not done.
         axes: what its sweep varies.
         folder: where it lives.
@@ -39,37 +38,6 @@ class Result:
     values: Mapping[str, Any] | None = None
     axes: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
-
-    @classmethod
-    def of(
-        cls,
-        id: str,
-        values: Mapping[str, Any],
-        axes: Mapping[str, Any] | None = None,
-        folder: str = "",
-    ) -> "Result":
-        """The result of a finished run.
-
-        Args:
-            id: its name.
-            values: the content of its `results.json`.
-            axes: what its sweep varies.
-            folder: where it lives.
-
-        Raises:
-            ArtifactError: the content is not that of a finished run.
-        """
-        metric = _METRICS.get(str(values.get("task")))
-        for who in ("teacher", "student"):
-            if metric is None or metric not in values.get(who, {}):
-                raise ArtifactError(
-                    f"{RESULTS} of a finished run has a task, and a score of its teacher and its "
-                    f"student. Received: {id} with task={values.get('task')!r}, {who} with "
-                    f"{sorted(values.get(who, {}))}"
-                )
-        config = values.get("config", {})
-        flags = {name: value for part in _SECTIONS for name, value in config.get(part, {}).items()}
-        return cls(id, {**_DEFAULTS, **flags}, values, axes or {}, folder)
 
     @property
     def done(self) -> bool:
@@ -82,8 +50,13 @@ class Result:
         return _METRICS[self.values["task"]]
 
     def score(self, who: str) -> Mapping[str, Any]:
-        """Mean, std and per_language of the `teacher` or the `student`."""
+        """Mean, std and per_language of the `teacher` or the `student`, in percent."""
         return self.values[who][self.metric]
+
+    @property
+    def dev_score(self) -> float | None:
+        """The student's mean score on the development set, which settings may be chosen by."""
+        return self.values["student"].get("dev", {}).get(self.metric, {}).get("mean")
 
     @property
     def dataset(self) -> str:
@@ -93,7 +66,7 @@ class Result:
     @property
     def teacher(self) -> str:
         """The name of its teacher, without the path to it."""
-        return shown(str(self.values["teacher"].get("name", "")) or "unnamed")
+        return shown(str(self.values["teacher"].get("name", ""))) or "unnamed"
 
     @property
     def transfer_size(self) -> int | None:
@@ -102,22 +75,23 @@ class Result:
 
     def sentences(self, split: str) -> int:
         """Sentences of a split, in all languages."""
-        counts = self.values.get("data", {}).get("sentences_per_language", {})
-        return sum(counts.get(split, {}).values())
+        return sum(self.sentences_per_language(split).values())
+
+    def sentences_per_language(self, split: str) -> Mapping[str, int]:
+        """Sentences of a split by language."""
+        return self.values.get("data", {}).get("sentences_per_language", {}).get(split, {})
 
     @property
     def test_set(self) -> str:
         """What stands for the test set: results with different ones do not compare."""
         prints = self.values.get("fingerprints", {})
-        if "test" in prints:
-            return prints["test"]
-        return f"that of labeled data {prints.get('labeled data', 'unknown')}"
+        return prints.get("test") or f"that of labeled data {prints.get('labeled data')}"
 
     @property
     def seeds(self) -> tuple[Any, ...]:
         """The seeds of the student, the teacher and the data."""
         seeds = self.values.get("seeds", {}) if self.done else self.axes
-        return tuple(seeds.get(name) for name in ("seed", *_SEEDS))
+        return tuple(seeds.get(name) for name in _SEEDS)
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -133,13 +107,11 @@ class Collected:
         name: the sweep's name, or the run's folder's.
         results: the runs, planned and done, in the sweep's order.
         sweep: whether it is a sweep.
-        benchmark: the content of `benchmark.json`, if there is one.
     """
 
     name: str
     results: tuple[Result, ...]
     sweep: bool = False
-    benchmark: Mapping[str, Any] | None = None
 
     @cached_property
     def done(self) -> tuple[Result, ...]:
@@ -151,19 +123,21 @@ class Collected:
         """How far a sweep has got, such as `7 of 16 runs done`."""
         return f"{len(self.done)} of {len(self.results)} runs done"
 
-    def of_task(self, task: str) -> list[Result]:
-        """The runs of a task, those that are not done included.
+    def of_task(self, task: str, teacher_per_language: bool = False) -> list[Result]:
+        """The runs of a task, planned and done; a planned one whose task is not known is among
+        them.
 
-        Raises:
-            ArtifactError: there are runs of both tasks.
+        Args:
+            task: `ner` or `classification`.
+            teacher_per_language: those of one teacher per language, which have no student, instead
+                of those that distil.
         """
-        ids: dict[str, list[str]] = {}
-        for result in self.done:
-            ids.setdefault(result.values["task"], []).append(result.id)
-        if len(ids) > 1:
-            received = "; ".join(f"{name}: {', '.join(runs)}" for name, runs in ids.items())
-            raise ArtifactError(f"one table holds runs of one task. Received: {received}")
-        return list(self.results) if task in ids or not ids else []
+        return [
+            result
+            for result in self.results
+            if result.flags.get("task", task) == task
+            and result.flags["teacher_per_language"] == teacher_per_language
+        ]
 
 
 def check_one_test_set(what: str, results: Sequence[Result]) -> None:
@@ -204,89 +178,73 @@ def load(folder: str) -> Collected:
     Raises:
         ArtifactError: it holds neither, or they are not what a run or a sweep writes.
     """
-    benchmark = None
-    if artifacts.exists(path := os.path.join(folder, BENCHMARK)):
-        benchmark = _json(path, "rows")
-    name = os.path.basename(os.path.abspath(folder)) if "://" not in folder else shown(folder)
+    name = shown(folder if "://" in folder else os.path.abspath(folder))
     if artifacts.exists(path := os.path.join(folder, SWEEP)):
-        sweep = _json(path, "runs")
-        return Collected(
-            str(sweep.get("name", name)), _read_runs(folder, sweep["runs"]), True, benchmark
-        )
-    if artifacts.exists(path := os.path.join(folder, RESULTS)):
-        result = Result.of(name, _json(path), folder=folder)
-        return Collected(name, (result,), benchmark=benchmark)
+        sweep = read_object(path)
+        if not isinstance(sweep.get("runs"), list):
+            raise ArtifactError(f"{path} has a list of runs. Received: {sorted(sweep)}")
+        return Collected(str(sweep.get("name", name)), _read_runs(path, sweep["runs"]), sweep=True)
+    if artifacts.exists(os.path.join(folder, RESULTS)):
+        return Collected(name, (_finished(name, folder, {}),))
     raise ArtifactError(
         f"{folder}: a report needs the folder of a run ({RESULTS}) or of a sweep ({SWEEP}). "
         f"Received: {', '.join(artifacts.list_folder(folder)[:8]) or 'nothing there'}"
     )
 
 
-def _read_runs(folder: str, runs: Sequence[Mapping[str, Any]]) -> tuple[Result, ...]:
-    results: list[Result] = []
+def _finished(id: str, folder: str, axes: Mapping[str, Any]) -> Result:
+    path = os.path.join(folder, RESULTS)
+    values = read_object(path)
+    config = values.get("config", {})
+    flags = {name: value for part in _SECTIONS for name, value in config.get(part, {}).items()}
+    flags = {**_DEFAULTS, **flags, "task": values.get("task")}
+    metric = _METRICS.get(str(values.get("task")))
+    for who in ("teacher",) if flags["teacher_per_language"] else ("teacher", "student"):
+        score = (values.get(who) or {}).get(metric)
+        if not isinstance(score, dict) or not set(score) >= _SCORE:
+            raise ArtifactError(
+                f"{path}: a finished run has a task, and the {who}'s score with its mean, std and "
+                f"per_language. Received: task={values.get('task')!r} {metric}={score!r}"
+            )
+    return Result(id, flags, values, axes, folder)
+
+
+def _read_runs(path: str, runs: Sequence[Any]) -> tuple[Result, ...]:
+    results: dict[str, Result] = {}
     for run in runs:
-        if not isinstance(run, dict) or not {"id", "folder"} <= set(run):
-            raise ArtifactError(f"{SWEEP}: each run has an id and a folder. Received: {run!r}")
-        place, axes = os.path.join(folder, run["folder"]), run.get("axes", {})
-        path = os.path.join(place, RESULTS)
-        if artifacts.exists(path):
-            results.append(Result.of(run["id"], _json(path), axes, place))
-        else:
-            results.append(Result(run["id"], {**_DEFAULTS, **axes}, None, axes, place))
-    common = _common([result.flags for result in results if result.done])
+        whole = isinstance(run, dict) and all(isinstance(run.get(n), str) for n in ("id", "folder"))
+        if not whole or not isinstance(run.get("axes", {}), dict) or run["id"] in results:
+            raise ArtifactError(
+                f"{path}: each run has an id of its own, a folder, and axes by flag. "
+                f"Received: {run!r}"
+            )
+        id, axes = run["id"], run.get("axes", {})
+        folder = os.path.join(os.path.dirname(path), run["folder"])
+        done = artifacts.exists(os.path.join(folder, RESULTS))
+        results[id] = _finished(id, folder, axes) if done else Result(id, {}, None, axes, folder)
+    common = _common([result.flags for result in results.values() if result.done])
     return tuple(
         result
         if result.done
         else Result(result.id, {**common, **result.axes}, None, result.axes, result.folder)
-        for result in results
+        for result in results.values()
     )
 
 
 def _common(flags: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The flags that all of some runs have with the same value."""
-    if not flags:
-        return dict(_DEFAULTS)
-    first, *others = flags
-    return {
-        name: value
-        for name, value in first.items()
-        if all(name in other and other[name] == value for other in others)
-    }
+    """The flags that all of some runs have with the same value: what a planned run will have."""
+    first = flags[0] if flags else {}
+    same = {n: value for n, value in first.items() if all(f.get(n) == value for f in flags)}
+    return {**_DEFAULTS, **same}
 
 
-def _json(path: str, needed: str | None = None) -> dict[str, Any]:
-    value = artifacts.read_json(path)
-    if not isinstance(value, dict) or (needed and not isinstance(value.get(needed), list)):
-        rule = f"a JSON object with a list '{needed}'" if needed else "a JSON object"
-        received = sorted(value) if isinstance(value, dict) else type(value).__name__
-        raise ArtifactError(f"{path} holds {rule}. Received: {received}")
-    return value
-
-
-def read_disagreements(result: Result) -> dict[str, list[dict[str, Any]]]:
-    """The sentences on which a run's teacher and student disagree most, by language.
-
-    Args:
-        result: the run; one without the file has none.
+def read_object(path: str) -> dict[str, Any]:
+    """Reads a JSON object.
 
     Raises:
-        ArtifactError: the file is not what a run writes.
+        ArtifactError: the file holds anything else.
     """
-    path = os.path.join(result.folder, DISAGREEMENTS)
-    if not result.folder or not artifacts.exists(path):
-        return {}
-    by_language = _json(path)
-    for language, entries in by_language.items():
-        for entry in entries:
-            words = entry.get("words", entry.get("text"))
-            tags = [entry.get(name) for name in _TAGGINGS]
-            whole = isinstance(words, str) and None not in tags
-            if not whole and not (
-                isinstance(words, list)
-                and all(isinstance(t, list) and len(t) == len(words) for t in tags)
-            ):
-                raise ArtifactError(
-                    f"{path} ({language}): a sentence has words and as many tags, or a text and "
-                    f"its classes, as true, teacher and student. Received: {entry!r}"
-                )
-    return by_language
+    value = artifacts.read_json(path)
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path} holds a JSON object. Received: {type(value).__name__}")
+    return value

@@ -7,33 +7,27 @@ from xtremedistil.errors import ConfigError
 from xtremedistil.experiments.averages import Average, main_setting
 from xtremedistil.experiments.collected import Collected, Result, check_one_test_set
 from xtremedistil.experiments.drawing import (
-    BLUE,
-    GREEN,
-    PURPLE,
-    VERMILLION,
+    STUDENT,
+    STYLES,
+    TEACHER,
     draw,
-    foot_bars,
-    freeze,
-    label_points,
+    mark,
+    plot,
     say_missing,
+    scores_over_bars,
 )
-from xtremedistil.experiments.points import Point, grid, pairs, published_grid, published_pairs
+from xtremedistil.experiments.points import Point, pairs, points, published_grid, published_pairs
 from xtremedistil.experiments.published import FIGURES, TABLES
-from xtremedistil.experiments.table_parts import with_one_teacher
 from xtremedistil.experiments.tables_choices import grid_results, without_distillation
-from xtremedistil.experiments.tables_ner import in_language, labeled
+from xtremedistil.experiments.tables_ner import in_language
 
 F1 = "F1 (%)"
 PUBLISHED = "published (WikiAnn in 41 languages, MBERT)"
-STUDENT = {"color": VERMILLION, "marker": "D", "linestyle": "-"}
-TEACHER = {"color": BLUE, "marker": "o", "linestyle": "-"}
-_OTHERS = (
-    {"color": GREEN, "marker": "s", "linestyle": "--"},
-    {"color": PURPLE, "marker": "^", "linestyle": ":"},
-)
-_STYLES = (TEACHER, STUDENT, *_OTHERS)
 _NOTHING = "nothing measured here"
-Series = tuple[str, Mapping[str, str], Sequence[Average | None]]
+_GAINS: Mapping[str, Callable[[Point], Average | None]] = {
+    "(a) Parameter compression (times)": lambda point: point.compression,
+    "(b) Inference speedup (times, batch 32)": lambda point: point.speedup.get("batch_32"),
+}
 
 
 def build_figure(figure: int, collected: Collected) -> bytes:
@@ -51,7 +45,8 @@ def build_figure(figure: int, collected: Collected) -> bytes:
         raise ConfigError(
             f"--figure must be one of {', '.join(map(str, _PAINTERS))}. Received: figure={figure}"
         )
-    return _PAINTERS[figure](collected)
+    runs = measured_runs(figure, collected)
+    return draw(11.5, 9, lambda canvas: _PAINTERS[figure](canvas, runs))
 
 
 def caption(figure: int) -> str:
@@ -66,18 +61,24 @@ def caption(figure: int) -> str:
 def measured_runs(figure: int, collected: Collected) -> list[Result]:
     """The finished runs that a figure shows.
 
+    Args:
+        figure: its number, 1 to 3.
+        collected: the results.
+
     Raises:
         ArtifactError: they do not compare.
     """
     if figure == 1:
         own = grid_results(collected)
     elif figure == 2:
-        own = main_setting(with_one_teacher(collected.of_task("ner")))[1]
+        own = main_setting(collected.of_task("ner"))[1]
     else:
-        found = pairs(without_distillation(collected))
-        own = [result for pair in found for point in pair for result in point.results]
+        own = without_distillation(collected)
     check_one_test_set(f"Figure {figure}", own)
-    return [result for result in own if result.done]
+    done = [result for result in own if result.done]
+    if figure == 3:
+        done = [r for pair in pairs(done) for point in pair for r in point.results]
+    return done
 
 
 def measured_title(runs: Sequence[Result]) -> str:
@@ -89,156 +90,117 @@ def measured_title(runs: Sequence[Result]) -> str:
     return f"measured ({data}, {teachers}{whiskers})" if runs else "measured"
 
 
-def plot(axes: Any, x: Sequence[float], values: Sequence[Average | None], **style: Any) -> None:
-    """A series of averages, with whiskers where there are several seeds."""
-    spreads = [value.spread or 0 if value else 0 for value in values]
-    axes.errorbar(
-        x,
-        [value.mean if value else float("nan") for value in values],
-        yerr=spreads if any(spreads) else None,
-        capsize=2,
-        **{"linewidth": 1, "markersize": 5, **style},
-    )
-
-
-def _figure_1(collected: Collected) -> bytes:
-    runs = measured_runs(1, collected)
-    measured = [point for point in grid(collected, grid_results(collected)) if point.score]
+def _figure_1(canvas: Any, runs: Sequence[Result]) -> None:
+    measured = [point for point in points(runs, "bilstm") if point.score]
     widths = sorted({point.size[0] for point in [*published_grid(), *measured]})
-    styles = {width: _STYLES[i % len(_STYLES)] for i, width in enumerate(widths)}
-    kinds: tuple[tuple[str, Callable[[Point], Average | None]], ...] = (
-        ("(a) Parameter compression (times)", lambda point: point.compression),
-        ("(b) Inference speedup (times, batch 32)", lambda p: (p.speedup or {}).get("batch_32")),
-    )
-
-    def paint(figure: Any) -> None:
-        panels = figure.subplots(2, 2)
-        labels = []
-        for row, (name, gain) in zip(panels, kinds, strict=True):
-            for axes, points in zip(row, (published_grid(), measured), strict=True):
-                axes.set_xlabel(name)
-                axes.set_ylabel(F1)
-                shown = [point for point in points if gain(point)]
-                if shown:
-                    labels.append((axes, *_linked(axes, shown, gain, styles)))
-                else:
-                    say_missing(axes, _NOTHING)
-        panels[0][0].set_title(PUBLISHED)
-        panels[0][1].set_title(measured_title(runs))
-        lines, names = panels[0][0].get_legend_handles_labels()
-        figure.legend(lines, names, loc="outside lower center", ncols=len(names))
-        freeze(figure)
-        for axes, places, texts, links in labels:
-            label_points(axes, places, texts, links)
-
-    return draw(11.5, 9, paint)
+    styles = {width: STYLES[i % len(STYLES)] for i, width in enumerate(widths)}
+    sides = canvas.subfigures(1, 2)
+    titles = (PUBLISHED, measured_title(runs))
+    for side, title, own in zip(sides, titles, (published_grid(), measured), strict=True):
+        side.suptitle(title, fontsize=10)
+        if not own:
+            say_missing(side, _NOTHING)
+            continue
+        for axes, (name, gain) in zip(side.subplots(2, 1), _GAINS.items(), strict=True):
+            _linked(axes, [point for point in own if gain(point)], gain, styles)
+            axes.set_xlabel(name)
+            axes.set_ylabel(F1)
+        handles, names = axes.get_legend_handles_labels()
+        side.legend(handles, names, loc="outside lower center", ncols=len(names))
 
 
 def _linked(
     axes: Any,
-    points: Sequence[Point],
+    own: Sequence[Point],
     gain: Callable[[Point], Average | None],
     styles: Mapping[int, Mapping[str, str]],
-) -> tuple[list[tuple[float, float]], list[str], list[list[tuple[float, float]]]]:
-    """Draws points, linked within one embedding width; returns places, labels and links."""
-    places, texts, links = [], [], []
-    for width in sorted({point.size[0] for point in points}):
-        own = sorted((p for p in points if p.size[0] == width), key=lambda p: (p.size, p.label))
-        link = [(gain(point).mean, point.score.mean) for point in own]
-        plot(
-            axes,
-            [x for x, _ in link],
-            [p.score for p in own],
-            label=f"E = {width}",
-            **styles[width],
-        )
-        places += link
-        texts += [f"({point.size[0]}, {point.size[1]}) {point.label}".strip() for point in own]
-        links.append(link)
-        links += [
-            [(x, y - point.score.spread), (x, y + point.score.spread)]
-            for (x, y), point in zip(link, own, strict=True)
-            if point.score.spread
-        ]
-    axes.margins(0.14, 0.12)
-    return places, texts, links
-
-
-def _figure_2(collected: Collected) -> bytes:
-    runs = measured_runs(2, collected)
-    rows = TABLES[17].records()
-    published: list[Series] = [
-        (name, style, [Average(row[name], None, 1, 1) for row in rows])
-        for name, style in zip(
-            ("MBERT", "TinyMBERT", "MBERT-single", "MMNER"), _STYLES, strict=True
-        )
-    ]
-    names = dict.fromkeys(name for run in runs for name in run.score("student")["per_language"])
-    train = {name: (labeled(runs[0], name) or 0) / 1000 for name in names}
-    here = sorted(names, key=lambda name: (train[name], name))
-    measured = [
-        (who, style, [in_language(runs, who, language) for language in here])
-        for who, style in (("teacher", TEACHER), ("student", STUDENT))
-    ]
-
-    def paint(figure: Any) -> None:
-        top, bottom = figure.subplots(2, 1)
-        top.set_title(PUBLISHED)
-        trained = [row["train"] for row in rows]
-        _languages(top, [row["language"] for row in rows], published, trained)
-        bottom.set_title(measured_title(runs))
-        if here:
-            _languages(bottom, here, measured, [train[name] for name in here])
-        else:
-            say_missing(bottom, _NOTHING)
-
-    return draw(11.5, 8.5, paint)
-
-
-def _languages(
-    axes: Any, languages: Sequence[str], series: Sequence[Series], train: Sequence[float]
 ) -> None:
+    """Points, linked within one embedding width; each says its H. Neighbouring widths have their
+    labels on different sides."""
+    for number, (width, style) in enumerate(styles.items()):
+        line = sorted((p for p in own if p.size[0] == width), key=lambda p: (p.label, p.size))
+        if not line:
+            continue
+        places = [gain(point).mean for point in line]
+        plot(axes, places, [point.score for point in line], label=f"E = {width}", **style)
+        for place, point in zip(places, line, strict=True):
+            text = f"H {point.size[1]} {point.label}".strip()
+            mark(axes, (place, point.score.mean), text, style["color"], left=number % 2 == 1)
+    axes.margins(0.12, 0.1)
+
+
+def _figure_2(canvas: Any, runs: Sequence[Result]) -> None:
+    rows = TABLES[17].records()
+    top, bottom = canvas.subfigures(2, 1)
+    models = ("MBERT", "TinyMBERT", "MBERT-single", "MMNER")
+    _languages(
+        top,
+        {row["language"]: row["train"] for row in rows},
+        [(m, style, [Average(row[m]) for row in rows]) for m, style in zip(models, STYLES)],
+    )
+    top.suptitle(PUBLISHED, fontsize=10)
+    bottom.suptitle(measured_title(runs), fontsize=10)
+    if not runs:
+        say_missing(bottom, _NOTHING)
+        return
+    names = {name for run in runs for name in run.score("student")["per_language"]}
+    counted = runs[0].sentences_per_language("train")
+    train = {name: counted.get(name, 0) / 1000 for name in names}
+    train = dict(sorted(train.items(), key=lambda item: (item[1], item[0])))
+    _languages(
+        bottom,
+        train,
+        [
+            (who, style, [in_language(runs, who, name) for name in train])
+            for who, style in (("teacher", TEACHER), ("student", STUDENT))
+        ],
+    )
+
+
+def _languages(part: Any, train: Mapping[str, float], series: Sequence[Any]) -> None:
     """F1 of several models by language, over the number of training sentences."""
-    places = range(len(languages))
-    for name, style, values in series:
-        plot(axes, places, values, label=name, **style)
-    axes.set_xticks(places, [language or "(none)" for language in languages])
-    axes.set_xlabel("Language")
-    axes.set_ylabel(F1)
-    foot_bars(axes, places, [train], ["training sentences"], "Training sentences (thousands)")
+    scores_over_bars(
+        part,
+        [name or "(none)" for name in train],
+        series,
+        [("training sentences", list(train.values()))],
+        "Language",
+        (F1, "Sentences\n(thousands)"),
+    )
 
 
-def _figure_3(collected: Collected) -> bytes:
-    runs = measured_runs(3, collected)
-    measured = pairs(without_distillation(collected))
-
-    def paint(figure: Any) -> None:
-        top, bottom = figure.subplots(2, 1)
-        top.set_title(PUBLISHED)
-        _equal_latency(top, published_pairs(), "Latency (no unit printed)")
-        bottom.set_title(measured_title(runs))
-        if measured:
-            _equal_latency(bottom, measured, "Latency (ms, batch 32)")
-        else:
-            say_missing(bottom, _NOTHING)
-
-    return draw(11.5, 8.5, paint)
+def _figure_3(canvas: Any, runs: Sequence[Result]) -> None:
+    measured = pairs(runs)
+    top, bottom = canvas.subfigures(2, 1)
+    top.suptitle(PUBLISHED, fontsize=10)
+    _equal_latency(top, published_pairs(), "Latency\n(no unit printed)")
+    bottom.suptitle(measured_title(runs), fontsize=10)
+    if measured:
+        _equal_latency(bottom, measured, "Latency\n(ms, batch 32)")
+    else:
+        say_missing(bottom, f"{_NOTHING}: no two students of equal latency")
 
 
-def _equal_latency(axes: Any, paired: Sequence[tuple[Point, Point]], unit: str) -> None:
-    """F1 of both students at each latency; the latencies themselves are bars below."""
-    places = range(len(paired))
-    styles = (TEACHER, STUDENT | {"marker": "s", "linestyle": "--"})
-    for index, (name, style) in enumerate(zip(("BiLSTM", "Transformer"), styles, strict=True)):
-        plot(axes, places, [pair[index].score for pair in paired], label=name, **style)
-    axes.set_xticks(places, [f"{bilstm.size}\n{other.size}" for bilstm, other in paired])
-    axes.set_xlabel("Size: BiLSTM (E, H) above, Transformer (E, depth) below")
-    axes.set_ylabel(F1)
-    latencies = [[pair[index].speed for pair in paired] for index in range(2)]
-    foot_bars(axes, places, latencies, ["BiLSTM latency", "Transformer latency"], unit)
+def _equal_latency(part: Any, paired: Sequence[tuple[Point, Point]], unit: str) -> None:
+    """F1 of both students at each latency, over the latencies themselves."""
+    styles = {"BiLSTM": TEACHER, "Transformer": STYLES[2]}
+    scores_over_bars(
+        part,
+        [f"{bilstm.size}\n{other.size}" for bilstm, other in paired],
+        [
+            (name, style, [pair[index].score for pair in paired])
+            for index, (name, style) in enumerate(styles.items())
+        ],
+        [
+            (f"{name} latency", [p[index].speed for p in paired])
+            for index, name in enumerate(styles)
+        ],
+        "Size: BiLSTM (E, H) above, Transformer (E, depth) below",
+        (F1, unit),
+    )
 
 
-_PAINTERS: Mapping[int, Callable[[Collected], bytes]] = {
+_PAINTERS: Mapping[int, Callable[[Any, Sequence[Result]], None]] = {
     1: _figure_1,
     2: _figure_2,
     3: _figure_3,

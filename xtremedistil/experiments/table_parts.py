@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xtremedistil.experiments.averages import Average, average, differing, sources
+from xtremedistil.experiments.averages import Average, differing, score, sources
 from xtremedistil.experiments.cells import MISSING, Table, number
 from xtremedistil.experiments.collected import Collected, Result, check_one_test_set, shown
 from xtremedistil.experiments.published import TABLES
@@ -68,7 +68,7 @@ def _also_differing(done: Sequence[Result], axes: Sequence[str], rows: Sequence[
     """What else differs between rows, so that no comparison hides it."""
     told = []
     for name in differing(done, axes):
-        if not any(f"{name}=" in cell for row in rows for cell in row):
+        if not any(f"{name}=" in text for row in rows for text in row):
             values = dict.fromkeys(shown(r.flags[name]) for r in done if name in r.flags)
             told.append(f"{name} ({'; '.join(values)})")
     return [f"Not the same in all rows: {'; '.join(told)}."] if told else []
@@ -80,12 +80,7 @@ def distilled(results: Sequence[Result]) -> list[Result]:
     return own if any(result.done for result in own) else list(results)
 
 
-def with_one_teacher(results: Iterable[Result]) -> list[Result]:
-    """The runs whose teacher is one model for all languages."""
-    return [result for result in results if not result.flags["teacher_per_language"]]
-
-
-def score_of(results: Iterable[Result], who: str = "student") -> tuple[str, str, str]:
+def score_of(results: Sequence[Result], who: str = "student") -> tuple[str, str, str]:
     """Three cells over the runs of one setting: the score, its standard deviation across
     languages, and the number of seeds.
 
@@ -93,14 +88,8 @@ def score_of(results: Iterable[Result], who: str = "student") -> tuple[str, str,
         results: planned and done.
         who: `student` or `teacher`.
     """
-    value = _average_of(results, who, "mean")
-    if value is None:
-        return MISSING, MISSING, MISSING
-    return str(value), number(_average_of(results, who, "std").mean, 1), value.count
-
-
-def _average_of(results: Iterable[Result], who: str, what: str) -> Average | None:
-    return average(results, lambda result: result.score(who)[what])
+    value = score(results, who)
+    return cell(value), mean(score(results, who, lambda score: score["std"]), 1), seeds(value)
 
 
 def named(name: Any, label: str) -> str:
@@ -110,4 +99,14 @@ def named(name: Any, label: str) -> str:
 
 def mean(value: Average | None, digits: int) -> str:
     """A cell of an average without its spread."""
-    return MISSING if value is None else number(float(value.mean), digits)
+    return number(float(value.mean), digits) if value else MISSING
+
+
+def cell(value: Average | None) -> str:
+    """A cell of an average with its spread."""
+    return str(value) if value else MISSING
+
+
+def seeds(value: Average | None) -> str:
+    """A cell of the number of seeds in an average."""
+    return value.count if value else MISSING

@@ -1,22 +1,22 @@
 """Tables 10 to 16: the configuration, and what each choice in it is worth."""
 
-import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xtremedistil.experiments.averages import lines, main_setting
 from xtremedistil.experiments.cells import MISSING, Table, number
 from xtremedistil.experiments.collected import Collected, Result
-from xtremedistil.experiments.points import Point, grid, pairs, points
+from xtremedistil.experiments.points import BATCHES, Point, points
 from xtremedistil.experiments.published import TABLES
 from xtremedistil.experiments.table_parts import (
     SPREAD,
     assemble,
+    cell,
     distilled,
     mean,
     named,
     score_of,
-    with_one_teacher,
+    seeds,
 )
 
 EMBEDDINGS = {
@@ -33,7 +33,7 @@ EMBEDDINGS = {
 
 def table_10(collected: Collected) -> Table:
     """The best configuration."""
-    several, runs = main_setting(with_one_teacher(collected.of_task("ner")))
+    several, runs = main_setting(collected.of_task("ner"))
     measured = _configuration(runs[0].flags) if runs else [MISSING] * len(TABLES[10].rows)
     rows = [(*row, value) for row, value in zip(TABLES[10].rows, measured, strict=True)]
     notes = [several] if several else []
@@ -79,7 +79,7 @@ def _by_flag(
 ) -> Table:
     """A table with a row for each value of a flag, the paper's and the measured ones."""
     published = TABLES[table]
-    results = distilled(with_one_teacher(collected.of_task("ner")))
+    results = distilled(collected.of_task("ner"))
     by_value: dict[Any, list[Result]] = {}
     for result in results:
         if (value := result.flags.get(flag)) is not None:
@@ -109,36 +109,21 @@ def _exact(value: Any) -> str:
 def table_15(collected: Collected) -> Table:
     """BiLSTM and Transformer students without distillation."""
     results = without_distillation(collected)
-    measured: dict[tuple, list[Point]] = {}
-    for point in [*points(results, "bilstm"), *points(results, "transformer")]:
-        measured.setdefault((point.encoder, point.size), []).append(point)
-    letters = {
-        (point.encoder, point.size, point.label): letter
-        for letter, pair in zip(string.ascii_lowercase, pairs(results))
-        for point in pair
-    }
+    measured = _by_size([*points(results, "bilstm"), *points(results, "transformer")])
     rows = []
     for pair, row in enumerate(TABLES[15].records(), 1):
-        bilstm = ("bilstm", (row["embedding_dim"], row["hidden_size"]))
-        transformer = ("transformer", (row["transformer_dim"], row["depth"]))
+        bilstm = ("bilstm", row["embedding_dim"], row["hidden_size"])
+        transformer = ("transformer", row["transformer_dim"], row["depth"])
         for place, prefix in ((bilstm, ""), (transformer, "transformer_")):
             printed = [row[prefix + name] for name in ("f1", "parameters", "latency")]
-            rows += _students(str(pair), place, printed, measured.pop(place, []), letters)
+            rows += _students(str(pair), place, printed, measured.pop(place, []))
     for place, own in measured.items():
-        rows += _students(MISSING, place, [None] * 3, own, letters)
-    columns = (
-        "pair\npaper",
-        "pair\nmeasured",
-        "student",
-        "E",
-        "H or depth",
-        "F1\npaper",
-        "F1\nmeasured",
-    )
+        rows += _students(MISSING, place, [None] * 3, own)
+    columns = ("pair", "student", "E", "H or depth", "F1\npaper", "F1\nmeasured")
     columns += ("MM params\npaper", "MM params\nmeasured", "latency\npaper")
     columns += ("ms, batch 32\nmeasured", "ms, batch 1\nmeasured", "seeds")
     notes = (
-        f"{SPREAD} Pairs have about equal latency. The paper prints no unit of latency; measured "
+        f"{SPREAD} Pairs have about equal latency in the paper, which prints no unit; measured "
         "latency is the median of a batch of sentences of 32 pieces.",
     )
     axes = ("student", "embedding_dim", "hidden_size", "depth")
@@ -150,63 +135,62 @@ def without_distillation(collected: Collected) -> list[Result]:
     return [r for r in collected.of_task("ner") if r.flags.get("strategy") == "D0-S"]
 
 
+def _by_size(found: Sequence[Point]) -> dict[tuple[str, int, int], list[Point]]:
+    """Points by encoder and size."""
+    places: dict[tuple[str, int, int], list[Point]] = {}
+    for point in found:
+        places.setdefault((point.encoder, *point.size), []).append(point)
+    return places
+
+
 def _students(
-    pair: str,
-    place: tuple[str, tuple[int, int]],
-    printed: list,
-    measured: list[Point],
-    letters: Mapping[tuple, str],
+    pair: str, place: tuple[str, int, int], printed: Sequence[float], measured: Sequence[Point]
 ) -> list[tuple[str, ...]]:
-    encoder, size = place
+    encoder, *size = place
     f1, parameters, latency = printed
-    paper = [number(f1), number(parameters, 1), number(latency, 3)]
-    rows = []
-    for point in measured or [Point(encoder, size)]:
-        speeds = point.latency or {}
-        here = [
-            str(point.score) if point.score else MISSING,
-            _millions(point),
-            *(mean(speeds.get(batch), 2) for batch in ("batch_32", "batch_1")),
-        ]
-        cells = (paper[0], here[0], paper[1], here[1], paper[2], here[2], here[3])
-        name = named({"bilstm": "BiLSTM", "transformer": "Transformer"}[encoder], point.label)
-        seeds = point.score.count if point.score else MISSING
-        letter = letters.get((encoder, size, point.label), MISSING)
-        rows.append((pair, letter, name, *map(str, size), *cells, seeds))
-    return rows
+    name = {"bilstm": "BiLSTM", "transformer": "Transformer"}[encoder]
+    return [
+        (
+            *(pair, named(name, point.label), *map(str, size)),
+            *(number(f1), cell(point.score)),
+            *(number(parameters, 1), _millions(point), number(latency, 3)),
+            *(mean(point.latency.get(batch), 2) for batch in BATCHES),
+            seeds(point.score),
+        )
+        for point in measured or [Point(encoder, tuple(size))]
+    ]
 
 
 def _millions(point: Point) -> str:
-    return MISSING if point.parameters is None else number(point.parameters.mean / 1e6, 1)
+    return number(point.parameters.mean / 1e6, 1) if point.parameters else MISSING
 
 
 def table_16(collected: Collected) -> Table:
     """Sizes E and H: F1, compression and speedup."""
     results = grid_results(collected)
-    measured: dict[tuple[int, int], list[Point]] = {}
-    for point in grid(collected, results):
-        measured.setdefault(point.size, []).append(point)
-    paper = {(row["embedding_dim"], row["hidden_size"]): row for row in TABLES[16].records()}
+    measured = _by_size(points(results, "bilstm"))
+    paper = {
+        ("bilstm", row["embedding_dim"], row["hidden_size"]): row for row in TABLES[16].records()
+    }
     rows = []
-    for size in dict.fromkeys([*paper, *measured]):
-        row = paper.get(size, {})
-        for point in measured.get(size, [Point("bilstm", size)]):
-            speeds = point.speedup or {}
+    for place in dict.fromkeys([*paper, *measured]):
+        row, size = paper.get(place, {}), place[1:]
+        for point in measured.get(place, [Point("bilstm", size)]):
             cells = [
-                *(number(row.get("f1")), str(point.score) if point.score else MISSING),
+                *(number(row.get("f1")), cell(point.score)),
                 *(number(row.get("std"), 1), mean(point.std, 1)),
                 *(number(row.get("parameters"), 1), _millions(point)),
                 *(number(row.get("compression"), 1), mean(point.compression, 1)),
             ]
-            for batch in ("batch_32", "batch_1"):
-                cells += [number(row.get(f"speedup_{batch}")), mean(speeds.get(batch), 1)]
-            seeds = point.score.count if point.score else MISSING
-            rows.append((named(size[0], point.label), str(size[1]), *cells, seeds))
+            for batch in BATCHES:
+                cells += [number(row.get(f"speedup_{batch}")), mean(point.speedup.get(batch), 1)]
+            rows.append((named(size[0], point.label), str(size[1]), *cells, seeds(point.score)))
     heads = ("F1", "std. dev.", "MM params", "compression", "× batch 32", "× batch 1")
     both = (f"{head}\n{side}" for head in heads for side in ("paper", "measured"))
     notes = (
         f"{SPREAD} std. dev. is across languages. × is the speedup over the teacher; the paper's "
-        "at batch 32 is on a P100, at batch 1 on a Xeon E5-2690 v4. " + _speed_source(collected),
+        "at batch 32 is on a P100, at batch 1 on a Xeon E5-2690 v4; the measured one is of plain "
+        "TensorFlow.",
     )
     axes = ("embedding_dim", "hidden_size")
     return assemble(16, collected, ("E", "H", *both, "seeds"), rows, results, notes, axes=axes)
@@ -214,11 +198,5 @@ def table_16(collected: Collected) -> Table:
 
 def grid_results(collected: Collected) -> list[Result]:
     """The runs that Table 16 shows: distilled BiLSTM students, planned and done."""
-    own = distilled(with_one_teacher(collected.of_task("ner")))
+    own = distilled(collected.of_task("ner"))
     return [result for result in own if result.flags["student"] == "bilstm"]
-
-
-def _speed_source(collected: Collected) -> str:
-    if collected.benchmark is None:
-        return "Measured sizes and speeds are those of the runs (plain TensorFlow)."
-    return "Measured sizes and speeds are those of benchmark.json, where it has the student."

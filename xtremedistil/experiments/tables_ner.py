@@ -4,16 +4,25 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from xtremedistil.experiments.averages import Average, average, lines, main_setting, teacher_of
+from xtremedistil.experiments.averages import (
+    Average,
+    average,
+    best_weights,
+    lines,
+    main_setting,
+    score,
+)
 from xtremedistil.experiments.cells import MISSING, Table, abbreviated, counts, number
 from xtremedistil.experiments.collected import Collected, Result
 from xtremedistil.experiments.published import TABLES
 from xtremedistil.experiments.table_parts import (
     SPREAD,
     assemble,
+    cell,
+    mean,
     named,
     score_of,
-    with_one_teacher,
+    seeds,
 )
 
 ACROSS = "std. dev. is across languages."
@@ -24,8 +33,8 @@ _NEAR = 0.05  # a transfer set this near one of the paper's stands beside it
 
 def table_3(collected: Collected) -> Table:
     """Strategies by the size of the transfer set."""
-    axes = ("strategy", "transfer_per_language")
-    results = with_one_teacher(collected.of_task("ner"))
+    axes = ("strategy", "transfer_per_language", "alpha", "beta", "gamma")
+    results, chosen = _with_best_weights(collected.of_task("ner"))
     sizes = _by_size(results)
     rows = []
     for row in TABLES[3].records():
@@ -37,11 +46,28 @@ def table_3(collected: Collected) -> Table:
             rows.append((named(row["strategy"], label), row["features"], *paper, *measured))
     heads = [f"{_transfer(size, own)}\nmeasured" for size, own in sizes.items()]
     columns = ("strategy", "features", "0.7MM\npaper", "1.4MM\npaper", "7.2MM\npaper", *heads)
-    notes = (
+    notes = [
         "F1 in percent by sentences of the transfer set; in brackets the standard deviation across "
-        f"languages. {SPREAD} n is the number of seeds.",
-    )
+        f"languages. {SPREAD} n is the number of seeds."
+    ]
+    if chosen:
+        notes.append(f"Loss weights chosen on the development set: {'; '.join(chosen)}.")
     return assemble(3, collected, columns, rows, results, notes, axes=axes)
+
+
+def _with_best_weights(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """For each strategy and transfer set the runs of the best weights, and what was chosen."""
+    groups: dict[tuple, list[Result]] = {}
+    for result in results:
+        place = (result.flags.get("strategy"), result.flags.get("transfer_per_language", 0))
+        groups.setdefault(place, []).append(result)
+    kept, chosen = [], []
+    for (strategy, size), own in groups.items():
+        weights, runs = best_weights(own)
+        kept += runs
+        if weights:
+            chosen.append(f"{strategy} at {_transfer(size, runs)}: {weights}")
+    return kept, chosen
 
 
 def _score(mean: float | None, std: float | None) -> str:
@@ -69,12 +95,12 @@ def _transfer(size: int, results: Sequence[Result]) -> str:
 def table_4(collected: Collected) -> Table:
     """F1 after each step of D4.2."""
     own = [r for r in collected.of_task("ner") if r.flags.get("strategy") == "D4.2"]
-    several, runs = main_setting(with_one_teacher(own))
+    several, runs = main_setting(own)
     rows = []
     for row in TABLES[4].records():
         value, std = (after_step(runs, row, what) for what in ("mean", "std"))
-        measured = (str(value), number(std.mean, 1), value.count) if value else (MISSING,) * 3
         paper = (number(row["f1"]), number(row["std"], 1))
+        measured = (cell(value), mean(std, 1), seeds(value))
         rows.append((str(row["stage"]), row["layer"], *paper, *measured))
     columns = ("stage", "unfreezing layer", "F1\npaper", "std. dev.\npaper")
     columns += ("F1\nmeasured", "std. dev.\nmeasured", "seeds")
@@ -103,12 +129,11 @@ def _of_step(result: Result, row: Mapping[str, Any], what: str) -> float | None:
 
 def table_5(collected: Collected) -> Table:
     """Models, on average over languages."""
-    results = collected.of_task("ner")
-    several, runs = main_setting(with_one_teacher(results))
-    alone = [result for result in results if result.flags["teacher_per_language"]]
+    several, runs = main_setting(collected.of_task("ner"))
+    alone = collected.of_task("ner", teacher_per_language=True)
     measured = {
-        "MBERT-single": _of_teacher(alone),
-        "MBERT": _of_teacher(runs),
+        "MBERT-single": score_of(alone, "teacher"),
+        "MBERT": score_of(runs, "teacher"),
         "TinyMBERT": score_of(runs),
     }
     names = {"MBERT-single": "one teacher a language", "MBERT": "teacher", "TinyMBERT": "student"}
@@ -129,11 +154,6 @@ def table_5(collected: Collected) -> Table:
     return assemble(5, collected, columns, rows, used, notes, axes=("teacher_per_language",))
 
 
-def _of_teacher(runs: Sequence[Result]) -> tuple[str, str, str]:
-    done = [result for result in runs if result.done]
-    return score_of({teacher_of(result): result for result in done}.values(), "teacher")
-
-
 def _kept(runs: Sequence[Result]) -> str:
     kept = average(runs, lambda result: result.values.get("retained"))
     if kept is None:
@@ -151,7 +171,7 @@ def table_6(collected: Collected) -> Table:
     axes = ("transfer_per_language",)
     results = [
         result
-        for result in with_one_teacher(collected.of_task("ner"))
+        for result in collected.of_task("ner")
         if result.flags.get("labeled_per_language") == LOW_RESOURCE
         and result.flags.get("strategy", "D4.2") == "D4.2"
     ]
@@ -168,7 +188,7 @@ def table_6(collected: Collected) -> Table:
         paper = (row["model"], abbreviated(row["transfer"]), number(row["f1"]))
         measured = beside.get(row["transfer"], (MISSING,) * 4)
         if row["model"] == "MBERT":
-            measured = (MISSING, *_of_teacher(results))
+            measured = (MISSING, *score_of(main_setting(results)[1], "teacher"))
         elif row["model"] == "MMNER":
             measured = (MISSING,) * 4
         rows.append((*paper, *measured))
@@ -194,9 +214,8 @@ def _paper_size(runs: Sequence[Result]) -> int | None:
 
 def table_17(collected: Collected) -> Table:
     """F1 by language."""
-    results = collected.of_task("ner")
-    several, runs = main_setting(with_one_teacher(results))
-    alone = [result for result in results if result.flags["teacher_per_language"]]
+    several, runs = main_setting(collected.of_task("ner"))
+    alone = collected.of_task("ner", teacher_per_language=True)
     paper = {row["language"]: row for row in TABLES[17].records()}
     done = [result for result in runs if result.done]
     here = dict.fromkeys(name for r in done for name in r.score("student")["per_language"])
@@ -204,13 +223,13 @@ def table_17(collected: Collected) -> Table:
     for language in dict.fromkeys([*paper, *here]):
         row = paper.get(language, {})
         printed = {name: number(row.get(name)) for name in TABLES[17].columns[1:]}
-        train = counts(labeled(result, language) for result in done)
+        train = counts(r.sentences_per_language("train").get(language) for r in done)
         rows.append(
             (
                 *(language or "(none)", printed["train"], train),
-                *(printed["TinyMBERT"], _of_language(runs, "student", language)),
-                *(printed["MBERT"], _of_language(runs, "teacher", language)),
-                *(printed["MBERT-single"], _of_language(alone, "teacher", language)),
+                *(printed["TinyMBERT"], cell(in_language(runs, "student", language))),
+                *(printed["MBERT"], cell(in_language(runs, "teacher", language))),
+                *(printed["MBERT-single"], cell(in_language(alone, "teacher", language))),
                 printed["MMNER"],
             )
         )
@@ -236,19 +255,6 @@ def _in_common(languages: Iterable[str]) -> str:
     )
 
 
-def _of_language(runs: Sequence[Result], who: str, language: str) -> str:
-    """A cell: the F1 of the `teacher` or `student` in one language."""
-    value = in_language(runs, who, language)
-    return MISSING if value is None else str(value)
-
-
 def in_language(runs: Iterable[Result], who: str, language: str) -> Average | None:
     """The score of the `teacher` or `student` in one language."""
-    identity = teacher_of if who == "teacher" else (lambda result: result.seeds)
-    return average(runs, lambda r: r.score(who)["per_language"].get(language), identity)
-
-
-def labeled(result: Result, language: str) -> int | None:
-    """Training sentences of a finished run in one language."""
-    counted = result.values.get("data", {}).get("sentences_per_language", {})
-    return counted.get("train", {}).get(language)
+    return score(runs, who, lambda score: score["per_language"].get(language))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from xtremedistil.experiments.averages import average, lines, teacher_of
+from xtremedistil.experiments.averages import lines, score
 from xtremedistil.experiments.cells import MISSING, Table, abbreviated, counts, number
 from xtremedistil.experiments.collected import Collected, Result
 from xtremedistil.experiments.published import TABLES
@@ -141,8 +141,7 @@ def _by_dataset(table: int, collected: Collected, heads: dict[str, str], full: b
 
 
 def _is_full(result: Result) -> bool:
-    limits = ("labeled_per_language", "labeled_per_class")
-    return not any(result.flags.get(name) for name in limits)
+    return not result.flags.get("labeled_per_language")
 
 
 def _rows(dataset: str, paper: list[str], results: Sequence[Result]) -> list[tuple[str, ...]]:
@@ -176,11 +175,7 @@ def _teachers(results: Sequence[Result]) -> dict[str, list[Result]]:
 
 
 def _accuracy(runs: Sequence[Result], who: str = "student") -> str:
-    if who == "teacher":
-        done = [result for result in runs if result.done]
-        value = average(done, lambda r: r.score(who)["mean"], teacher_of)
-    else:
-        value = average(runs, lambda r: r.score(who)["mean"])
+    value = score(runs, who)
     if value is None:
         return MISSING
     return f"{value}" if value.count == "1" else f"{value} n={value.count}"
