@@ -41,7 +41,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "report": ["matplotlib>=3.9,<4"],
         "sample": ["babel==2.18.0", "faker==40.54.0"],
-        "test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9"],
+        "test": ["hypothesis>=6.100", "matplotlib>=3.9,<4", "pytest>=8", "ruff>=0.9"],
     },
 )

@@ -34,6 +34,7 @@ _SETTINGS = {
     "figure.constrained_layout.h_pad": 0.08,
 }
 _DOTS_PER_INCH = 150
+ABOVE_RIGHT, ABOVE_LEFT, BELOW_LEFT = (5, 3), (-5, 3), (-5, -8)  # of a mark, in points
 Series = tuple[str, Mapping[str, str], Sequence[Average | None]]  # name, style, a value per place
 Bars = tuple[str, Sequence[float]]  # name, a height per place
 
@@ -81,19 +82,30 @@ def plot(axes: Any, x: Sequence[float], values: Sequence[Average | None], **styl
     )
 
 
-def mark(axes: Any, point: tuple[float, float], text: str, color: str, left: bool = False) -> None:
-    """A short label beside a mark."""
-    place = {"xytext": (-5, -8), "ha": "right"} if left else {"xytext": (5, 3), "ha": "left"}
-    box = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+def mark(
+    axes: Any,
+    point: tuple[float, float],
+    text: str,
+    color: str = "black",
+    offset: tuple[float, float] = ABOVE_RIGHT,
+) -> None:
+    """A short label beside a mark, `offset` points away from it."""
     axes.annotate(
-        text, point, textcoords="offset points", fontsize=7.5, color=color, bbox=box, **place
+        text,
+        point,
+        xytext=offset,
+        textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right",
+        fontsize=7.5,
+        color=color,
+        bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none", "alpha": 0.8},
     )
 
 
 def log_axis(axis: Any) -> None:
-    """Makes an axis logarithmic, with plain numbers at 1, 2 and 5."""
-    axis.axes.set_xscale("log")
-    axis.get_major_locator().set_params(subs=(1, 2, 5))
+    """Makes an axis logarithmic, with plain numbers."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.get_major_locator().set_params(subs=(1, 1.5, 2, 3, 5, 7))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 

@@ -7,6 +7,8 @@ from xtremedistil.errors import ConfigError
 from xtremedistil.experiments.averages import Average, main_setting
 from xtremedistil.experiments.collected import Collected, Result, check_one_test_set
 from xtremedistil.experiments.drawing import (
+    ABOVE_RIGHT,
+    BELOW_LEFT,
     STUDENT,
     STYLES,
     TEACHER,
@@ -125,7 +127,8 @@ def _linked(
         plot(axes, places, [point.score for point in line], label=f"E = {width}", **style)
         for place, point in zip(places, line, strict=True):
             text = f"H {point.size[1]} {point.label}".strip()
-            mark(axes, (place, point.score.mean), text, style["color"], left=number % 2 == 1)
+            side = BELOW_LEFT if number % 2 else ABOVE_RIGHT
+            mark(axes, (place, point.score.mean), text, style["color"], side)
     axes.margins(0.12, 0.1)
 
 
