@@ -98,13 +98,13 @@ def score(
 
 
 def differing(results: Iterable[Result], axes: Sequence[str] = ()) -> list[str]:
-    """The flags in which finished runs differ.
+    """The flags in which runs differ; what a planned run does not say does not count.
 
     Args:
         results: the runs.
         axes: flags that do not count: a table shows them.
     """
-    settings = [_effective(result) for result in results if result.done]
+    settings = [_effective(result) for result in results]
     names = dict.fromkeys(name for setting in settings for name in setting)
     return [
         name

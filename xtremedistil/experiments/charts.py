@@ -134,7 +134,7 @@ def score_name(result: Result) -> str:
 
 
 def staircase(runs: Sequence[Result]) -> bytes | None:
-    """F1 after each step beside Table 4's.
+    """The score after each step, F1 beside Table 4's.
 
     Args:
         runs: of one setting of D4.2, done.
@@ -146,18 +146,19 @@ def staircase(runs: Sequence[Result]) -> bytes | None:
     measured = [after_step(runs, row, "mean") for row in rows]
     if not any(measured):
         return None
-    published = [Average(row["f1"]) for row in rows]
+    published = [Average(row["f1"]) for row in rows] if runs[0].metric == "f1" else None
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
         places = range(len(rows))
         paper = {"color": GREY, "marker": "s", "linestyle": "--"}
-        plot(axes, places, published, label=PUBLISHED, drawstyle="steps-mid", **paper)
+        if published:  # accuracy has no counterpart in the paper
+            plot(axes, places, published, label=PUBLISHED, drawstyle="steps-mid", **paper)
         plot(axes, places, measured, label=measured_title(runs), drawstyle="steps-mid", **STUDENT)
         axes.set_xticks(places, [f"stage {row['stage']}\n+ {row['layer']}" for row in rows])
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("Stage, and the layer that the step unfroze")
-        axes.set_ylabel("F1 (%)")
+        axes.set_ylabel(score_name(runs[0]))
         axes.set_ylim(bottom=-2)
         figure.legend(loc="outside lower center", ncols=2)
 

@@ -58,8 +58,8 @@ def to_html(by_language: Mapping[str, Sequence[Sentence]]) -> str:
         by_language: of `read_disagreements`.
     """
     return "\n".join(
-        f"<details><summary>{escape(language or 'no language')}: {len(sentences)} sentences"
-        f"</summary>\n<ol>\n{''.join(_item(language, s) for s in sentences)}</ol></details>"
+        f"<details><summary>{escape(language or 'no language')} ({len(sentences)})</summary>\n"
+        f"<ol>\n{''.join(_item(language, s) for s in sentences)}</ol></details>"
         for language, sentences in by_language.items()
     )
 

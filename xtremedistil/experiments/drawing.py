@@ -35,6 +35,7 @@ _SETTINGS = {
 }
 _DOTS_PER_INCH = 150
 ABOVE_RIGHT, ABOVE_LEFT, BELOW_LEFT = (5, 3), (-5, 3), (-5, -8)  # of a mark, in points
+_MANY, _FEW = (1, 1.5, 2, 3, 5, 7), (1, 3)  # ticks of a decade
 Series = tuple[str, Mapping[str, str], Sequence[Average | None]]  # name, style, a value per place
 Bars = tuple[str, Sequence[float]]  # name, a height per place
 
@@ -103,9 +104,10 @@ def mark(
 
 
 def log_axis(axis: Any) -> None:
-    """Makes an axis logarithmic, with plain numbers."""
+    """Makes an axis logarithmic, with plain numbers; its data must be there already."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.get_major_locator().set_params(subs=(1, 1.5, 2, 3, 5, 7))
+    low, high = axis.get_data_interval()
+    axis.get_major_locator().set_params(subs=_FEW if high > 30 * low else _MANY)
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 

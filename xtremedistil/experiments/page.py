@@ -85,7 +85,10 @@ def build_page(collected: Collected) -> str:
 def _runs(collected: Collected) -> str:
     """A row for each run, planned ones too."""
     rows = [(_run_name(result), *_run_cells(result)) for result in collected.results]
-    return table_to_html(Table(0, "Runs", _RUN_COLUMNS, tuple(rows)))
+    table = table_to_html(Table(0, "Runs", _RUN_COLUMNS, tuple(rows)))
+    if not collected.sweep:
+        return table
+    return f"<details><summary>{escape(collected.progress)}</summary>\n{table}</details>"
 
 
 def _run_name(result: Result) -> str:
@@ -187,7 +190,10 @@ def _tables(collected: Collected) -> list[str]:
         else:
             without.append(str(table))
     if without:
-        shown.append(f'<p class="notes">Nothing is measured of Tables {", ".join(without)}.</p>')
+        shown.append(
+            '<p class="notes">Left out, since nothing that they compare is measured here: Tables '
+            f"{', '.join(without)}.</p>"
+        )
     return ["<h2>Tables of the paper</h2>", *shown]
 
 
