@@ -89,7 +89,11 @@ def language_bars(runs: Sequence[Result]) -> bytes | None:
 
     Returns:
         PNG; None where there is one language.
+
+    Raises:
+        ArtifactError: they were scored on different test sets.
     """
+    check_one_test_set("The figure of languages", runs)
     names = list(dict.fromkeys(n for run in runs for n in run.score("student")["per_language"]))
     if len(names) < 2:
         return None
@@ -141,7 +145,11 @@ def staircase(runs: Sequence[Result]) -> bytes | None:
 
     Returns:
         PNG; None where no step of it was measured.
+
+    Raises:
+        ArtifactError: they were scored on different test sets.
     """
+    check_one_test_set("The figure of steps", runs)
     rows = TABLES[4].records()
     measured = [after_step(runs, row, "mean") for row in rows]
     if not any(measured):
