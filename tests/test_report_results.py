@@ -128,6 +128,7 @@ def test_half_a_sweep_is_known_as_half(tmp_path):
 def test_paths_are_shown_by_their_last_name():
     assert shown("/data/wikiann/") == "wikiann"
     assert shown(["/a/b", 3]) == "b, 3"
+    assert shown("google/bert") == "google/bert"
     assert shown("bert-base-multilingual-cased") == "bert-base-multilingual-cased"
 
 

@@ -1,7 +1,14 @@
 """Tables 1 to 17: published and measured numbers side by side, and what is missing."""
 
 import pytest
-from fake_results import STRATEGIES, results, runs_of, write_run, write_sweep
+from fake_results import (
+    STRATEGIES,
+    one_teacher_per_language,
+    results,
+    runs_of,
+    write_run,
+    write_sweep,
+)
 
 from xtremedistil.errors import ArtifactError, ConfigError
 from xtremedistil.experiments.cells import MISSING, Table, to_markdown, to_text
@@ -28,6 +35,7 @@ def wide(tmp_path_factory):
         *runs_of([{**size, "teacher_layer": 6}, {**size, "embeddings": "random"}], f1=55),
         *runs_of([{**size, "labeled_per_language": 100}], f1=40, train=100, transfer=300),
         *runs_of([{"student": "transformer", "embedding_dim": 48, "strategy": "D0-S"}], f1=45),
+        ({"teacher_per_language": True}, one_teacher_per_language()),
     ]
     return load(write_sweep(tmp_path_factory.mktemp("wide"), runs))
 
@@ -147,9 +155,8 @@ def test_table_4_follows_the_steps(single):
 
 
 def test_table_5_has_one_teacher_per_language_where_there_is_one(tmp_path):
-    alone = results(teacher_f1=66.0, teacher_per_language=True)
-    del alone["student"], alone["steps"]
-    table = build_table(5, load(write_sweep(tmp_path, [({}, results(61.0)), ({}, alone)])))
+    runs = [({}, results(61.0)), ({}, one_teacher_per_language(66.0))]
+    table = build_table(5, load(write_sweep(tmp_path, runs)))
     assert row(table, "MBERT-single")["F1\nmeasured"] == "66.00"
     assert row(table, "MBERT")["F1\nmeasured"] == "64.00"
     assert row(table, "TinyMBERT")["F1\nmeasured"] == "61.00"

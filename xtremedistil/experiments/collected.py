@@ -15,6 +15,7 @@ from xtremedistil.errors import ArtifactError
 
 RESULTS, SWEEP = "results.json", "sweep.json"
 _SECTIONS = ("data", "teacher", "student", "distillation")
+_RUN_FLAGS = ("jit_compile", "mixed_precision")  # of the section `run`, those that touch numbers
 _SEEDS = ("seed", "teacher_seed", "data_seed")
 _DEFAULTS = {"student": "bilstm", "embeddings": "svd", "teacher_per_language": False}
 _METRICS = {"ner": "f1", "classification": "accuracy"}
@@ -61,7 +62,8 @@ class Result:
     @property
     def dataset(self) -> str:
         """The name of its data: of the data folder, or of the embedded corpus."""
-        return shown(self.flags.get("data_dir") or "") or "embedded sample corpus"
+        folder = (self.flags.get("data_dir") or "").rstrip("/")
+        return os.path.basename(folder) or "embedded sample corpus"
 
     @property
     def teacher(self) -> str:
@@ -197,6 +199,7 @@ def _finished(id: str, folder: str, axes: Mapping[str, Any]) -> Result:
     values = read_object(path)
     config = values.get("config", {})
     flags = {name: value for part in _SECTIONS for name, value in config.get(part, {}).items()}
+    flags |= {name: config["run"][name] for name in _RUN_FLAGS if name in config.get("run", {})}
     flags = {**_DEFAULTS, **flags, "task": values.get("task")}
     metric = _METRICS.get(str(values.get("task")))
     for who in ("teacher",) if flags["teacher_per_language"] else ("teacher", "student"):

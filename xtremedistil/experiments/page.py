@@ -37,8 +37,8 @@ details { margin: .5rem 0; }
 summary { cursor: pointer; font-weight: 600; }
 """
 _RUN_COLUMNS = (
-    *("run", "student", "teacher", "kept (%)", "MM params", "times smaller"),
-    *("ms, batch 32", "minutes"),
+    *("run", "student", "student,\nstrict", "student,\nunseen", "teacher", "kept (%)"),
+    *("unknown\npieces (%)", "MM params", "times\nsmaller", "ms,\nbatch 32", "minutes"),
 )
 
 
@@ -85,7 +85,12 @@ def build_page(collected: Collected) -> str:
 def _runs(collected: Collected) -> str:
     """A row for each run, planned ones too."""
     rows = [(_run_name(result), *_run_cells(result)) for result in collected.results]
-    table = table_to_html(Table(0, "Runs", _RUN_COLUMNS, tuple(rows)))
+    notes = (
+        "Scores are means over languages, in percent. Strict: an I- tag does not begin an entity. "
+        "Unseen: over test sentences that are in no training or transfer set. In brackets the 95% "
+        "interval.",
+    )
+    table = table_to_html(Table(0, "Runs", _RUN_COLUMNS, tuple(rows), notes))
     if not collected.sweep:
         return table
     return f"<details><summary>{escape(collected.progress)}</summary>\n{table}</details>"
@@ -100,12 +105,16 @@ def _run_cells(result: Result) -> tuple[str, ...]:
     if not result.done:
         return ("not done", *[MISSING] * (len(_RUN_COLUMNS) - 2))
     values, student = result.values, result.values.get("student", {})
-    own = number(result.score("student")["mean"]) if student else MISSING
     parameters, seconds = student.get("parameters"), values.get("seconds")
+    low, high = values.get("retained_interval") or (None, None)
+    interval = "" if low is None else f" ({low:.1f} to {high:.1f})"
     return (
-        own,
+        number(student.get(result.metric, {}).get("mean")),
+        number(student.get("f1_strict", {}).get("mean")),
+        number((values.get("unseen", {}).get("student") or {}).get("mean")),
         number(result.score("teacher")["mean"]),
-        number(values.get("retained"), 1),
+        number(values.get("retained"), 1) + interval,
+        number(values.get("unknown_piece_rate")),
         number(parameters / 1e6 if parameters else None),
         number(values.get("compression"), 1),
         number(latency(result, "student", "batch_32")),

@@ -9,10 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TEACHER_PARAMETERS = 179_000_000  # MBERT (Section 3): what Table 16's compression divides
-# The best small student (Sections 1 and 6.2): E 50, H 200.
-HEADLINE = {"compression": 35, "speedup": 51, "retained": 95}
-
 
 @dataclass(frozen=True)
 class Published:

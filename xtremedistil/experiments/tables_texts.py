@@ -17,7 +17,7 @@ def table_1(collected: Collected) -> Table:
     done = collected.done
     groups: dict[tuple, list[Result]] = {}
     for result in done:
-        classes = result.values["student"].get("shape", {}).get("classes")
+        classes = result.values.get("student", {}).get("shape", {}).get("classes")
         sizes = (result.sentences("train"), result.sentences("test"))
         groups.setdefault((result.dataset, classes, *sizes), []).append(result)
     left = dict(groups)
@@ -48,8 +48,9 @@ def _sizes(key: tuple, results: Sequence[Result]) -> list[str]:
 
 def same_dataset(measured: str, published: str) -> bool:
     """Whether the name of a data folder is that of a data set of the paper."""
-    a, b = ("".join(filter(str.isalnum, name.lower())) for name in (measured, published))
-    return bool(a) and bool(b) and (a.startswith(b) or b.startswith(a))
+    names = ("".join(filter(str.isalnum, name.lower())) for name in (measured, published))
+    short, long = sorted(names, key=len)
+    return len(short) > 3 and long.startswith(short)
 
 
 def table_2(collected: Collected) -> Table:
