@@ -92,6 +92,12 @@ def test_a_planned_run_belongs_to_its_own_setting(tmp_path):
     assert counted["dropout=0.3"] is None
 
 
+def test_a_planned_run_that_says_too_little_joins_the_first_that_fits(tmp_path):
+    runs = [*runs_of([{"dropout": 0.1}, {"dropout": 0.3}], seeds=(1,)), ({"seed": 2}, None)]
+    found = lines(load(write_sweep(tmp_path, runs)).results)
+    assert [(label, len(own)) for label, own in found] == [("dropout=0.1", 2), ("dropout=0.3", 1)]
+
+
 def test_the_main_setting_is_d4_2_with_the_largest_transfer_set(tmp_path):
     runs = [
         ({}, results(70, strategy="D4.1", transfer=90_000)),

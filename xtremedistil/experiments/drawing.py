@@ -12,7 +12,7 @@ from xtremedistil.errors import ConfigError
 from xtremedistil.experiments.averages import Average
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, GREY, LIGHT = "#56B4E9", "#555555", "#D9D9D9"
+ORANGE, SKY, GREY, LIGHT = "#E69F00", "#56B4E9", "#555555", "#D9D9D9"
 TEACHER = {"color": BLUE, "marker": "o", "linestyle": "-"}
 STUDENT = {"color": VERMILLION, "marker": "D", "linestyle": "-"}
 STYLES = (
@@ -20,6 +20,9 @@ STYLES = (
     STUDENT,
     {"color": GREEN, "marker": "s", "linestyle": "--"},
     {"color": PURPLE, "marker": "^", "linestyle": ":"},
+    {"color": ORANGE, "marker": "v", "linestyle": "-."},
+    {"color": SKY, "marker": "P", "linestyle": "--"},
+    {"color": "black", "marker": "X", "linestyle": ":"},
 )
 _SETTINGS = {
     "font.size": 9,

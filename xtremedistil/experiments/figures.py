@@ -117,17 +117,20 @@ def _linked(
     gain: Callable[[Point], Average | None],
     styles: Mapping[int, Mapping[str, str]],
 ) -> None:
-    """Points, linked within one embedding width; each says its H. Neighbouring widths have their
-    labels on different sides."""
-    for number, (width, style) in enumerate(styles.items()):
-        line = sorted((p for p in own if p.size[0] == width), key=lambda p: (p.label, p.size))
-        if not line:
-            continue
+    """Points, linked within one embedding width and setting; each says its H. Neighbouring widths
+    have their labels on different sides."""
+    lines: dict[tuple[int, str], list[Point]] = {}
+    for point in sorted(own, key=lambda point: point.size):
+        lines.setdefault((point.size[0], point.label), []).append(point)
+    named = {width: label for width, label in reversed(lines)}  # one entry in the legend
+    for (width, label), line in lines.items():
+        style = styles[width]
         places = [gain(point).mean for point in line]
-        plot(axes, places, [point.score for point in line], label=f"E = {width}", **style)
+        name = f"E = {width}" if named[width] == label else None
+        plot(axes, places, [point.score for point in line], label=name, **style)
+        side = BELOW_LEFT if list(styles).index(width) % 2 else ABOVE_RIGHT
         for place, point in zip(places, line, strict=True):
-            text = f"H {point.size[1]} {point.label}".strip()
-            side = BELOW_LEFT if number % 2 else ABOVE_RIGHT
+            text = f"H {point.size[1]} {label}".strip()
             mark(axes, (place, point.score.mean), text, style["color"], side)
     axes.margins(0.12, 0.1)
 
