@@ -17,13 +17,12 @@ class Published:
     Attributes:
         title: its caption, shortened.
         columns: a name for each column, good as a key.
-        units: of each column; empty where it has none, or where the paper prints none.
-        rows: the cells.
+        rows: the cells: scores in percent, parameters in millions, sizes in sentences (Table 17's in
+            thousands); the paper prints no unit of Table 15's latency.
     """
 
     title: str
     columns: tuple[str, ...]
-    units: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
     def records(self) -> list[dict[str, Any]]:
@@ -50,13 +49,10 @@ class PublishedFigure:
     says: str
 
 
-_F1 = "percent"
-
 TABLES: Mapping[int, Published] = {
     1: Published(
         "Data sets",
         ("dataset", "labels", "train", "test", "unlabeled"),
-        ("", "classes", "sentences", "sentences", "sentences"),
         (
             ("Wikiann-41", 11, 705_000, 329_000, 7_200_000),
             ("IMDB", 2, 25_000, 25_000, 50_000),
@@ -68,7 +64,6 @@ TABLES: Mapping[int, Published] = {
     2: Published(
         "Distillation strategies of related work",
         ("work", "pretraining", "constrained by teacher architecture", "strategy"),
-        ("", "", "", ""),
         (
             ("Sanh (2019)", "Y", "Y", "D1"),
             ("Turc et al. (2019)", "Y", "N", "D1"),
@@ -86,7 +81,6 @@ TABLES: Mapping[int, Published] = {
     3: Published(
         "Strategies by transfer set: F1 (standard deviation across languages)",
         ("strategy", "features", "f1_0.7", "std_0.7", "f1_1.4", "std_1.4", "f1_7.2", "std_7.2"),
-        ("", "", _F1, _F1, _F1, _F1, _F1, _F1),
         (
             ("D0", "Labels per lang.", 71.26, 6.2, None, None, None, None),
             ("D0-S", "Labels across all lang.", 81.44, 5.3, None, None, None, None),
@@ -101,7 +95,6 @@ TABLES: Mapping[int, Published] = {
     4: Published(
         "F1 after every stage and unfrozen layer",
         ("stage", "layer", "f1", "std"),
-        ("", "", _F1, _F1),
         (
             (2, "Linear", 0.0, 0.0),
             (2, "Projection", 2.85, 3.9),
@@ -116,7 +109,6 @@ TABLES: Mapping[int, Published] = {
     5: Published(
         "Models, average over languages",
         ("model", "f1", "std"),
-        ("", _F1, _F1),
         (
             ("MBERT-single", 90.76, 3.1),
             ("MBERT", 91.86, 2.7),
@@ -127,7 +119,6 @@ TABLES: Mapping[int, Published] = {
     6: Published(
         "100 labeled sentences per language, by transfer set",
         ("model", "transfer", "f1"),
-        ("", "sentences", _F1),
         (
             ("MMNER", None, 62.1),
             ("MBERT", None, 79.54),
@@ -140,7 +131,6 @@ TABLES: Mapping[int, Published] = {
     7: Published(
         "SST-2, development set",
         ("model", "transfer", "accuracy"),
-        ("", "", "percent"),
         (
             ("BERT Large Teacher", None, 94.95),
             ("TinyBERT", "SST+Imdb", 93.35),
@@ -153,7 +143,6 @@ TABLES: Mapping[int, Published] = {
     8: Published(
         "Text classification, all labels: accuracy",
         ("dataset", "student", "distil_base", "distil_large", "bert_base", "bert_large"),
-        ("", "percent", "percent", "percent", "percent", "percent"),
         (
             ("Ag News", 89.71, 92.33, 94.33, 92.12, 94.63),
             ("IMDB", 89.37, 91.22, 91.70, 91.70, 93.22),
@@ -164,7 +153,6 @@ TABLES: Mapping[int, Published] = {
     9: Published(
         "Text classification, 500 labels per class: accuracy",
         ("dataset", "student", "distil_large", "bert_large"),
-        ("", "percent", "percent", "percent"),
         (
             ("AG News", 85.85, 90.45, 90.36),
             ("IMDB", 61.53, 89.08, 89.11),
@@ -175,7 +163,6 @@ TABLES: Mapping[int, Published] = {
     10: Published(
         "The best configuration (F1 88.64)",
         ("parameter", "value"),
-        ("", ""),
         (
             ("SVD + MBERT word emb. dim.", "E = 300"),
             ("BiLSTM hidden states", "H = 2 × 600"),
@@ -188,19 +175,16 @@ TABLES: Mapping[int, Published] = {
     11: Published(
         "Dropout",
         ("dropout", "f1"),
-        ("", _F1),
         ((1e-4, 87.94), (0.1, 88.36), (0.2, 88.49), (0.3, 88.46), (0.6, 87.26), (0.8, 85.49)),
     ),
     12: Published(
         "Batch size",
         ("batch_size", "f1"),
-        ("sentences", _F1),
         ((128, 87.96), (512, 88.4), (1024, 88.24), (2048, 88.13), (4096, 87.63)),
     ),
     13: Published(
         "Teacher layer that the student imitates",
         ("teacher_layer", "f1", "std"),
-        ("", _F1, _F1),
         (
             (11, 88.46, 3.8),
             (9, 88.31, 3.8),
@@ -214,7 +198,6 @@ TABLES: Mapping[int, Published] = {
     14: Published(
         "Word embeddings that the student starts from",
         ("embeddings", "f1", "std"),
-        ("", _F1, _F1),
         (
             ("SVD + MBERT (fine-tuned)", 88.64, 3.8),
             ("MBERT (fine-tuned)", 88.60, 3.9),
@@ -234,7 +217,6 @@ TABLES: Mapping[int, Published] = {
             *("transformer_dim", "depth", "transformer_parameters", "transformer_latency"),
             "transformer_f1",
         ),
-        ("", "", _F1, "million", "", "", "", "million", "", _F1),
         (
             (50, 100, 80.26, 4.7, 0.311, 48, 2, 4.4, 0.307, 76.67),
             (200, 100, 79.21, 18.1, 0.354, 144, 1, 13.4, 0.357, 78.49),
@@ -258,7 +240,6 @@ TABLES: Mapping[int, Published] = {
             *("embedding_dim", "hidden_size", "f1", "std", "parameters", "compression"),
             *("speedup_batch_32", "speedup_batch_1"),
         ),
-        ("", "", _F1, _F1, "million", "times", "times", "times"),
         (
             (300, 600, 88.64, 3.8, 31.8, 5.6, 14, 8),
             (200, 600, 88.5, 3.8, 22.5, 8.0, 15, 9),
@@ -281,7 +262,6 @@ TABLES: Mapping[int, Published] = {
     17: Published(
         "F1 by language",
         ("language", "train", "TinyMBERT", "MBERT-single", "MBERT", "MMNER"),
-        ("", "thousand sentences", _F1, _F1, _F1, _F1),
         (
             ("af", 5, 87, 89, 91, 84),
             ("hi", 5, 84, 85, 88, 85),
