@@ -9,11 +9,14 @@ PACKAGE = pathlib.Path(__file__).parent.parent / "xtremedistil"
 # Each room may import itself and the rooms before it.
 ORDER = [
     "errors",
+    "interruption",
     "resources",
     "options",
     "config",
     "progress",
+    "disk",
     "artifacts",
+    "parts",
     "data",
     "models",
     "scoring",
@@ -25,12 +28,23 @@ ROOMS["serving"] = set(ORDER) - {"training", "distil"} | {"serving"}
 ROOMS["experiments"] = {*ORDER, "serving", "experiments"}
 ROOMS["cli"] = {
     "errors",
+    "interruption",
     "options",
     "config",
     "artifacts",
     "cli",
     "experiments",
 }  # the last inside functions, once flags are read
+ROOMS["commands"] = {
+    "cli",
+    "config",
+    "errors",
+    "options",
+    "experiments",
+    "serving",
+    "commands",
+}
+ROOMS["__main__"] = {"cli", "commands"}
 ROOMS["__init__"] = set(ROOMS)
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 
 import keras
 import numpy as np
 import pytest
+import safetensors
 import tensorflow as tf
 
+from xtremedistil import interruption
 from xtremedistil.data.pipeline import InMemory
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.errors import TrainingError
@@ -135,14 +138,49 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path, monkeypatch, kil
         for variable in resumed.weights:
             variable.assign(variable + 1)
     result = train(resumed, training(streams=streams), options)
-    assert all(
-        np.array_equal(a, b)
-        for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True)
-    )
+    assert same_weights(whole, resumed)
     for a, b in zip(expected["history"], result["history"], strict=True):
         assert {k: v for k, v in a.items() if k != "seconds"} == {
             k: v for k, v in b.items() if k != "seconds"
         }
+
+
+def same_weights(one, other):
+    return all(
+        np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True)
+    )
+
+
+# 13 batches an epoch, and one of validation at the start and after each
+@pytest.mark.parametrize(
+    ("stopped_at", "saved_at"), [(1, (0, 0)), (5, (0, 4)), (14, (0, 13)), (15, (1, 0))]
+)
+def test_a_signal_stops_it_saved_at_that_very_batch(tmp_path, stopped_at, saved_at):
+    whole, stopped, resumed = (build(dropout=0.3) for _ in range(3))
+    expected = train(whole, training(), LoopOptions(str(tmp_path / "whole")))
+    seen = 0
+
+    def signalled(outputs, batch):
+        loss, count = squared(outputs, batch)
+
+        def tick():
+            nonlocal seen
+            seen += 1
+            if seen == stopped_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return np.float32(0)
+
+        return loss + tf.numpy_function(tick, [], tf.float32), count
+
+    options = LoopOptions(str(tmp_path / "stopped"))
+    with interruption.handled(), pytest.raises(interruption.Interrupted):
+        train(stopped, training(loss=signalled), options)
+    with safetensors.safe_open(tmp_path / "stopped" / STATE_FILE, "numpy") as file:
+        meta = json.loads(file.metadata()["training"])
+    assert (meta["epoch"], meta["batch"]) == saved_at
+    result = train(resumed, training(), options)
+    assert same_weights(whole, resumed)
+    assert [e["loss"] for e in result["history"]] == [e["loss"] for e in expected["history"]]
 
 
 def test_a_damaged_state_starts_the_step_again(tmp_path):
@@ -154,9 +192,7 @@ def test_a_damaged_state_starts_the_step_again(tmp_path):
         file.truncate(os.path.getsize(path) // 2)
     again = build()
     train(again, training(), options)
-    assert all(
-        np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True)
-    )
+    assert same_weights(model, again)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(tmp_path):

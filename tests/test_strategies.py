@@ -80,10 +80,11 @@ def test_epochs_per_step():
         "D4.2", representation_epochs=(3,), logit_epochs=(1, 2, 4, 8), label_epochs=(5,)
     )
     assert [step.epochs for step in steps] == [3, 1, 2, 4, 8, 5, 5, 5, 5]
-    with pytest.raises(
-        ConfigError,
-        match=r"--logit_epochs takes one number, or one for each of the 4 steps of stage 2",
-    ):
+    whole = steps_of("D4.1", logit_epochs=(1, 2, 4, 8))
+    assert [step.epochs for step in whole][1] == 15  # as much training, end to end
+    states = steps_of("D4.2", heads_on="states", logit_epochs=(1, 2, 4, 8))
+    assert [step.epochs for step in states if step.stage == 2] == [1, 4, 8]
+    with pytest.raises(ConfigError, match=r"--logit_epochs takes one number, or four: for head,"):
         steps_of("D4.2", logit_epochs=(1, 2))
 
 

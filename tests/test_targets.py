@@ -5,7 +5,6 @@ import os
 import numpy as np
 import pytest
 
-from xtremedistil.artifacts import Part
 from xtremedistil.data.pipeline import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.targets import (
@@ -15,6 +14,7 @@ from xtremedistil.distil.targets import (
     teacher_outputs,
 )
 from xtremedistil.errors import ArtifactError, TrainingError
+from xtremedistil.parts import Part
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
 SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]

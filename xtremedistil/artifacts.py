@@ -1,4 +1,4 @@
-"""Files of a run: whole or not at all, checksummed, and known by what they were made from.
+"""Files: whole or not at all, checksummed, on the local disk or elsewhere.
 
 Every path may be local or of a file system that TensorFlow knows (`gs://`, `s3://`, `ram://`);
 TensorFlow is imported for the latter only, so that reading results needs none of it. A local write
@@ -7,23 +7,15 @@ cut sees the old file or the new one.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import shutil
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from absl import logging
-
+from xtremedistil import disk
 from xtremedistil.errors import ArtifactError
-from xtremedistil.resources import measured
-
-# Does the work of a part; returns its results and the names of the files to checksum.
-Maker = Callable[[], tuple[Mapping[str, Any], tuple[str, ...]]]
-_INPUTS, _DONE = "inputs.json", "done.json"
 
 
 def is_remote(path: str) -> bool:
@@ -100,9 +92,13 @@ def read_bytes(path: str) -> bytes:
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[BinaryIO]:
+def writing(path: str, needed: int | None = None) -> Iterator[BinaryIO]:
     """A file to write bytes to, which appears at `path` when the block ends well, and never in
     part.
+
+    Args:
+        path: the file.
+        needed: its bytes, if known, for the error of a full disk.
 
     Raises:
         ArtifactError: the disk is full.
@@ -119,20 +115,11 @@ def writing(path: str) -> Iterator[BinaryIO]:
         else:
             os.replace(part, path)
             _sync_folder(os.path.dirname(path) or ".")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        written = size(part) if exists(part) else 0
-        remove(part)
-        raise ArtifactError(
-            f"{path}: the disk is full after {written:,} bytes of this file; nothing that was "
-            f"whole is "
-            "damaged. Free some space (OUT/logs and the state.safetensors of finished steps can "
-            "go), then "
-            "run the same command again."
-        ) from error
-    except BaseException:
-        remove(part)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            remove(part)
+        if disk.is_full(error):
+            raise disk.full_error(path, needed) from error
         raise
 
 
@@ -146,7 +133,7 @@ def _sync_folder(path: str) -> None:
 
 def write_bytes(path: str, content: bytes) -> None:
     """Writes a file, whole or not at all."""
-    with writing(path) as file:
+    with writing(path, len(content)) as file:
         file.write(content)
 
 
@@ -225,153 +212,3 @@ def check_bytes(content: bytes, described: Mapping[str, Any], path: str) -> None
         )
     if hashlib.sha256(content).hexdigest() != described["sha256"]:
         raise ArtifactError(f"{path}: altered since it was written (its SHA-256 differs).")
-
-
-class Part:
-    """A piece of a run that is made once: a folder, what it is made from, and what came out.
-
-    `inputs.json` is written when work on the part starts, `done.json` when it ends. A part is done
-    while both are there and the inputs are the ones asked for now; between the two it is half-done,
-    and its maker may go on.
-    """
-
-    def __init__(self, folder: str, inputs: Mapping[str, Any]):
-        """Args:
-        folder: where the part lives.
-        inputs: what its content depends on, as flat JSON values.
-        """
-        self.folder = folder
-        self.inputs = json.loads(json.dumps(dict(inputs)))
-
-    def path(self, *names: str) -> str:
-        """A path inside the part's folder."""
-        return os.path.join(self.folder, *names)
-
-    @property
-    def fingerprint(self) -> str:
-        """What the part is made from, in sixteen digits."""
-        return fingerprint(self.inputs)
-
-    def check(self, overwrite: bool) -> None:
-        """Makes sure that the folder is empty or belongs to these inputs.
-
-        Args:
-            overwrite: empty the folder instead of stopping.
-
-        Raises:
-            ArtifactError: another configuration made it.
-        """
-        if exists(self.path(_INPUTS)):
-            found = read_json(self.path(_INPUTS))
-            names = [n for n in {**found, **self.inputs} if found.get(n) != self.inputs.get(n)]
-            if not names:
-                return
-            changes = "; ".join(
-                f"{n}: {_short(found.get(n))} there, {_short(self.inputs.get(n))} now"
-                for n in sorted(names)
-            )
-            message = f"{self.folder} was made by another run ({changes})."
-        elif list_folder(self.folder):
-            message = f"{self.folder} holds files that no run of this package made."
-        else:
-            return
-        if not overwrite:
-            raise ArtifactError(
-                f"{message} Choose another --output_dir, or give --overwrite to make it again."
-            )
-        logging.warning("%s Making it again.", message)
-        remove(self.folder)
-
-    def begin(self) -> None:
-        """Marks the part as being made."""
-        make_folder(self.folder)
-        if not exists(self.path(_INPUTS)):
-            write_json(self.path(_INPUTS), self.inputs)
-
-    def finish(self, results: Mapping[str, Any], files: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Marks the part as done.
-
-        Args:
-            results: JSON values to keep with it.
-            files: names inside the folder whose size and checksum are recorded.
-
-        Returns:
-            The results, as a later run reads them.
-        """
-        described = {name: describe_file(self.path(name)) for name in files}
-        write_json(self.path(_DONE), {"results": dict(results), "files": described})
-        return read_json(self.path(_DONE))["results"]
-
-    def results(self) -> dict[str, Any] | None:
-        """What `finish` recorded, or None while the part is not done or a file of it is damaged."""
-        if not exists(self.path(_DONE)):
-            return None
-        try:
-            done = read_json(self.path(_DONE))
-            for name, described in done["files"].items():
-                check_file(self.path(name), described)
-        except ArtifactError as error:
-            logging.warning("%s It will be made again.", error)
-            remove(self.path(_DONE))
-            return None
-        return done["results"]
-
-    def make(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Makes the part.
-
-        Args:
-            maker: does the work; returns results and the names of the files to checksum.
-            scratch: names of files that a half-done part needs and a done one does not.
-
-        Returns:
-            The results, with `seconds` and `peak_memory_bytes` of the work, unless the maker knows
-            better.
-        """
-        self.begin()
-        cost: dict[str, float] = {}
-        with measured(cost):
-            results, files = maker()
-        made = self.finish({**cost, **results}, files)
-        for name in scratch:
-            remove(self.path(name))
-        return made
-
-    def ensure(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
-        """The part's results, as recorded, or as `make` makes them."""
-        results = self.results()
-        return self.make(maker, scratch) if results is None else results
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:60]}... ({fingerprint(value)})"
-
-
-@contextlib.contextmanager
-def run_lock(folder: str) -> Iterator[None]:
-    """Holds a run's directory for this process; the system lets go of it when the process ends,
-    however it ends.
-
-    Raises:
-        ArtifactError: another process, alive, holds it.
-    """
-    make_folder(folder)
-    if is_remote(folder):  # object stores have no locks
-        yield
-        return
-    import fcntl  # POSIX only, as the lock is
-
-    with open(os.path.join(folder, ".lock"), "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise ArtifactError(
-                f"{folder} is in use by another run ({file.read().strip() or 'unknown'}). Wait for "
-                f"it to "
-                "end, or choose another --output_dir."
-            ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield

@@ -16,6 +16,10 @@ from xtremedistil.options import Checked, option
 
 STAGES = ("teacher", "targets", "1", "2", "3", "all")
 TASKS = ("ner", "classification")
+_EPOCHS = (
+    "one number for each step, or four, for head, projection, encoder and embeddings as they "
+    "unfreeze (trained end to end, a stage has their sum)"
+)
 STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 
 
@@ -228,13 +232,15 @@ class DistillationConfig(Checked):
         low=0.0,
     )
     representation_epochs: tuple[int, ...] = option(
-        (10,), "Epochs of each step on the representation loss: one number, or one per step.", low=0
+        (8,), f"Epochs on the representation loss: {_EPOCHS}.", low=0
     )
     logit_epochs: tuple[int, ...] = option(
-        (10,), "Epochs of each step on the logit loss: one number, or one per step.", low=0
+        (1, 2, 8, 12),
+        f"Epochs on the logit loss, also beside other losses: {_EPOCHS}.",
+        low=0,
     )
     label_epochs: tuple[int, ...] = option(
-        (10,), "Epochs of each step on the label loss: one number, or one per step.", low=0
+        (10,), f"Epochs on the label loss alone: {_EPOCHS}.", low=0
     )
     select_by: str = option(
         "loss",
@@ -275,6 +281,7 @@ class RunConfig(Checked):
         choices=STAGES,
     )
     seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
+    export: bool = option(True, "Export the student as a SavedModel at the end of --stage=all.")
     overwrite: bool = option(False, "Make again what another configuration left in --output_dir.")
     jit_compile: bool = option(
         False, "Compile training with XLA: slower on a CPU, measure it on a GPU."

@@ -15,6 +15,7 @@ def option(
     choices: tuple[str, ...] | None = None,
     low: float | None = None,
     high: float | None = None,
+    repeated: bool = False,
 ) -> Any:
     """A dataclass field that is also a flag.
 
@@ -24,11 +25,12 @@ def option(
         choices: the legal values, for strings.
         low: the smallest legal value, for numbers (for lists: of each item).
         high: the largest legal value.
+        repeated: a list whose flag is given once for each item, not once with commas.
 
     Returns:
         A `dataclasses.field`.
     """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high}
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "repeated": repeated}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -46,7 +48,7 @@ class Checked:
             value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
             object.__setattr__(self, field.name, value)
             items, item_type = value, typing.get_args(wanted)[0]
-            if not items:
+            if not items and field.default:
                 raise ConfigError(f"--{field.name} needs at least one value. Received: none")
         else:
             items, item_type = (value,), wanted

@@ -1,7 +1,8 @@
 """The one progress line of long work: what, how far, how fast, how much longer."""
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +20,53 @@ class _Log:
         sys.stderr.flush()
 
 
+class _Nested:
+    """Progress of a part, shown at the end of the line of the whole."""
+
+    def __init__(self, label: str, total: int | None, done: int, iterable: Iterable | None):
+        self.label, self.total, self.done, self.iterable = label, total, done, iterable
+        self.update(0)
+
+    def update(self, number: int = 1) -> None:
+        self.done += number
+        share = f" {100 * self.done // self.total}%" if self.total else ""
+        bar, name = _outer[-1]
+        bar.set_postfix_str(f"{name}: {self.label}{share}", refresh=False)
+        bar.update(0)
+
+    def set_postfix(self, **_: Any) -> None:
+        """The line has no room for losses."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self.iterable:
+            yield item
+            self.update()
+
+    def __enter__(self) -> "_Nested":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+_outer: list[tuple[Any, str]] = []
+
+
+@contextlib.contextmanager
+def nested(bar: Any, name: str) -> Iterator[None]:
+    """Shows all progress inside the block at the end of one line.
+
+    Args:
+        bar: that line, of `progress`.
+        name: of the part that is being done.
+    """
+    _outer.append((bar, name))
+    try:
+        yield
+    finally:
+        _outer.pop()
+
+
 def progress(
     label: str, total: int | None, unit: str, done: int = 0, iterable: Iterable | None = None
 ) -> Any:
@@ -34,6 +82,8 @@ def progress(
         done: units that an earlier run has done already.
         iterable: what to iterate over; None to call `update` by hand.
     """
+    if _outer:
+        return _Nested(label.strip(), total, done, iterable)
     terminal = sys.stderr.isatty()
     return tqdm(
         iterable,

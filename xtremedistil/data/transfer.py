@@ -5,6 +5,7 @@ once, on disk, into shards; the first of them are held out to validate on. Memor
 bytes a sentence, not with its text.
 """
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.examples import Example
 from xtremedistil.data.labeled import CHOSEN
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.shards import read_shard, save_shard
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sentence_hash
 from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.errors import DataError
+from xtremedistil.parts import DONE
 from xtremedistil.progress import progress
 
 SHARD_SENTENCES = 2048
@@ -74,6 +77,36 @@ def prepare_transfer(
     return summary, (USAGE, VALIDATION)
 
 
+def read_sentences(folder: str, name: str, verified: set[str]) -> Ragged:
+    """A shard of the transfer set.
+
+    Args:
+        folder: of `prepare_transfer`.
+        name: of the shard.
+        verified: as in `read_shard`.
+
+    Raises:
+        ArtifactError: it is damaged; the transfer set is then made again by the next run.
+    """
+    return read_shard(os.path.join(folder, name), verified, os.path.join(folder, DONE))
+
+
+@contextlib.contextmanager
+def _scratch_folder(folder: str) -> Iterator[str]:
+    """A local folder for sentences in the order of their files; what a killed run left goes."""
+    if artifacts.is_remote(folder):
+        with tempfile.TemporaryDirectory() as scratch:
+            yield scratch
+        return
+    scratch = os.path.join(folder, "scratch")
+    artifacts.remove(scratch)
+    artifacts.make_folder(scratch)
+    try:
+        yield scratch
+    finally:
+        artifacts.remove(scratch)
+
+
 def _transfer_rows(
     config: DataConfig, train: Scan, unlabeled: Scan, labeled: np.ndarray
 ) -> np.ndarray:
@@ -123,9 +156,7 @@ def _encode_transfer(
                 row += 1
                 yield example.words
 
-    with tempfile.TemporaryDirectory(
-        dir=None if artifacts.is_remote(folder) else folder
-    ) as scratch:
+    with _scratch_folder(folder) as scratch:
         flat = os.path.join(scratch, "ids")
         with open(flat, "wb") as file:
             bar = progress(
@@ -145,7 +176,7 @@ def _encode_transfer(
         for name, rows in parts.items():
             shard = everything.take(rows)
             counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
-            shard.save(os.path.join(folder, name))
+            save_shard(shard, os.path.join(folder, name))
             shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
     summary = {
         "sentences": total,

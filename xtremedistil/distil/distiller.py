@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from xtremedistil.artifacts import Part
 from xtremedistil.config import DistillationConfig
 from xtremedistil.data.labels import IGNORED
 from xtremedistil.data.pipeline import InMemory, Source
@@ -17,6 +16,7 @@ from xtremedistil.distil import losses
 from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
 from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
 from xtremedistil.models.weights import load_weights, save_weights
+from xtremedistil.parts import Part
 from xtremedistil.training.loop import STATE_FILE, LoopOptions, Stream, Term, Training, train
 
 WEIGHTS = "weights.safetensors"

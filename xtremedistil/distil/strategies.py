@@ -122,7 +122,7 @@ def plan(
             its steps once for each.
 
     Raises:
-        ConfigError: a list of epochs does not fit the number of steps, a stage to unfreeze does not
+        ConfigError: a list of epochs has not one number or four, a stage to unfreeze does not
             exist, or a loss weight is given to a strategy without that loss.
     """
     strategy = STRATEGIES[config.strategy]
@@ -151,12 +151,17 @@ def _stage_steps(
     layers = _layers(stage, heads_on)
     sets = [layers[: i + 1] for i in range(len(layers))] if gradual else [layers]
     epochs = epochs_of[stage.epochs_of]
-    if len(epochs) not in (1, len(sets)):
+    if len(epochs) not in (1, len(UNFREEZING_ORDER)):
         raise ConfigError(
-            f"--{_FLAGS[stage.epochs_of]} takes one number, or one for each of the {len(sets)} "
-            f"steps of stage {number} of {config.strategy}. "
-            f"Received: {','.join(map(str, epochs))}"
+            f"--{_FLAGS[stage.epochs_of]} takes one number, or four: for "
+            f"{', '.join(UNFREEZING_ORDER)}. Received: {','.join(map(str, epochs))}"
         )
+    if len(epochs) == 1:
+        epochs_by_step = epochs * len(sets)
+    elif gradual:
+        epochs_by_step = [epochs[UNFREEZING_ORDER.index(trained[-1])] for trained in sets]
+    else:
+        epochs_by_step = [sum(epochs)]
     return [
         Step(
             name="",
@@ -165,10 +170,10 @@ def _stage_steps(
             trained=trained,
             newest=trained[-1] if gradual else "all",
             head=None if stage.losses == (REPRESENTATION,) else stage.head,
-            epochs=epochs[i % len(epochs)],
+            epochs=count,
             learning_rate=_learning_rate(config, stage, number),
         )
-        for i, trained in enumerate(sets)
+        for trained, count in zip(sets, epochs_by_step, strict=True)
     ]
 
 

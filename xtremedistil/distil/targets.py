@@ -2,13 +2,11 @@
 1 and 2.
 
 Shard by shard, beside the shards of encoded sentences: logits, and the states of a block, in half
-    precision, for real
-pieces only. A shard appears whole, with its checksum, so that an interrupted pass goes on with the
-next shard, and memory holds one shard whatever the size of the transfer set.
+precision, for real pieces only. A shard appears whole, with its checksum, so that an interrupted
+pass goes on with the next shard, and memory holds one shard whatever the size of the transfer set.
 """
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.data.pipeline import InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import VALIDATION
+from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
+from xtremedistil.data.transfer import VALIDATION, read_sentences
 from xtremedistil.errors import ArtifactError, TrainingError
+from xtremedistil.parts import Part
 from xtremedistil.progress import progress
 
 _TEACHER_PIECES = 4096
@@ -35,12 +34,7 @@ def missing_targets(kinds: Sequence[str], names: Sequence[str], part: Part) -> d
     missing: dict[str, list[str]] = {}
     for name in names:
         for kind in kinds:
-            path = part.path(kind, name)
-            if not (
-                artifacts.exists(_record(path))
-                and artifacts.exists(path)
-                and artifacts.size(path) == artifacts.read_json(_record(path))["bytes"]
-            ):
+            if not is_whole(part.path(kind, name)):
                 missing.setdefault(name, []).append(kind)
     return missing
 
@@ -67,12 +61,9 @@ def make_targets(
     for name, kinds in progress(
         "teacher targets", len(missing), "shards", iterable=missing.items()
     ):
-        rows = Ragged.load(os.path.join(sentences, name)).truncate(length)
+        rows = read_sentences(sentences, name, set()).truncate(length)
         for kind, target in teacher_outputs(forward, rows, kinds).items():
-            path = part.path(kind, name)
-            artifacts.remove(_record(path))
-            target.save(path)
-            artifacts.write_json(_record(path), artifacts.describe_file(path))
+            save_shard(target, part.path(kind, name))
 
 
 def teacher_outputs(
@@ -125,10 +116,6 @@ def _put(
     arrays[name][where] = values
 
 
-def _record(path: str) -> str:
-    return path.replace(".safetensors", ".json")
-
-
 @dataclass(frozen=True)
 class StoredTargets:
     """Transfer sentences with the teacher's targets, as a source of batches.
@@ -163,11 +150,11 @@ class StoredTargets:
 
     def _load(self, name: str) -> Ragged:
         """One shard: `ids` are rows of the student's table."""
-        rows = Ragged.load(os.path.join(self.sentences, name)).truncate(self.length)
+        rows = read_sentences(self.sentences, name, self.verified).truncate(self.length)
         pieces, sentences = {"ids": self.rows[rows.pieces["ids"]]}, {}
         for kind, folder in self.kinds.items():
             path = self.part.path(folder, name)
-            target = Ragged.from_bytes(self._read_checked(path), path)
+            target = read_shard(path, self.verified, record_of(path))
             if not np.array_equal(target.offsets, rows.offsets):
                 raise ArtifactError(
                     f"{path}: does not belong to the sentences of the same shard. Remove it."
@@ -176,17 +163,3 @@ class StoredTargets:
                 for values in found.values():
                     wanted[kind] = values
         return Ragged(rows.offsets, pieces, sentences)
-
-    def _read_checked(self, path: str) -> bytes:
-        """A target file's content; its checksum is compared the first time."""
-        content = artifacts.read_bytes(path)
-        if path not in self.verified:
-            try:
-                artifacts.check_bytes(content, artifacts.read_json(_record(path)), path)
-            except ArtifactError as error:
-                artifacts.remove(_record(path))
-                raise ArtifactError(
-                    f"{error} Run the same command again: only this shard is made again."
-                ) from error
-            self.verified.add(path)
-        return content

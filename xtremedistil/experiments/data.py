@@ -9,7 +9,6 @@ import safetensors.numpy
 from absl import logging
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.config import Config, DataConfig
 from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
@@ -21,6 +20,7 @@ from xtremedistil.errors import DataError
 from xtremedistil.experiments.layout import Layout
 from xtremedistil.models.embeddings import row_of_piece, student_pieces
 from xtremedistil.models.vectors import VECTOR_FILES, Vectors, read_vectors
+from xtremedistil.parts import Part
 
 
 class RunData:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.config import Config, DataConfig
 from xtremedistil.data.labeled import labeled_inputs
 from xtremedistil.data.sources import Source
 from xtremedistil.data.transfer import transfer_inputs
-from xtremedistil.distil.strategies import REPRESENTATION, Step
+from xtremedistil.distil.strategies import REPRESENTATION, Step, transfer_targets
 from xtremedistil.models.teacher import Checkpoint
+from xtremedistil.parts import Part
 
 _TUNED = ("epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "seed")
 
@@ -53,21 +53,22 @@ class Layout:
         self.config, self.checkpoint = config, checkpoint
         rules = checkpoint.rules
         labels = checkpoint.labels if ready else None
-        self.labeled = self._part("data/labeled", labeled_inputs(data, sources, rules, labels))
+        self.labeled = self.part("data/labeled", labeled_inputs(data, sources, rules, labels))
         self.transfer = self._transfer(data, sources)
         self.vocabulary = self.transfer
         if 0 < data.transfer_per_language < data.vocabulary_transfer:
             wide = dataclasses.replace(data, transfer_per_language=data.vocabulary_transfer)
             self.vocabulary = self._transfer(wide, sources, "data/vocabulary")
-        self.teacher = self._part("teacher", self._teacher_inputs(ready))
-        self.targets = self._part("targets", self._seen())
+        self.teacher = self.part("teacher", self._teacher_inputs(ready))
+        self.targets = self.part("targets", self._seen())
 
     @property
     def _arithmetic(self) -> dict[str, Any]:
         run = self.config.run
         return {"jit_compile": run.jit_compile, "mixed_precision": run.mixed_precision}
 
-    def _part(self, name: str, inputs: dict[str, Any]) -> Part:
+    def part(self, name: str, inputs: dict[str, Any]) -> Part:
+        """A part in the run's own folder, or in the one that it shares with others."""
         run = self.config.run
         if not run.shared_dir:
             return Part(os.path.join(run.output_dir, name), inputs)
@@ -79,7 +80,7 @@ class Layout:
     ) -> Part:
         held_out = self.config.distillation.transfer_validation
         inputs = transfer_inputs(data, sources, self.labeled.fingerprint, held_out)
-        return self._part("data/transfer" if self.config.run.shared_dir else name, inputs)
+        return self.part("data/transfer" if self.config.run.shared_dir else name, inputs)
 
     def _teacher_inputs(self, ready: bool) -> dict[str, Any]:
         inputs = {**self.checkpoint.identity, "labeled data": self.labeled.fingerprint}
@@ -104,13 +105,18 @@ class Layout:
             "vocabulary": self.vocabulary.fingerprint,
             "embedding_dim": student.embedding_dim,
         }
-        return self._part("data/vectors", inputs)
+        return self.part("data/vectors", inputs)
 
     def steps(self, steps: Sequence[Step]) -> list[Part]:
         """The folder of each step; a step depends on the one before it, for the same language."""
         config = self.config
-        start = {**self._seen(), **dataclasses.asdict(config.student), **self._arithmetic}
-        start["vocabulary"] = self.vocabulary.fingerprint
+        start = {
+            "teacher": self.teacher.fingerprint,
+            "vocabulary": self.vocabulary.fingerprint,
+            "max_seq_length": config.data.max_seq_length,
+            **dataclasses.asdict(config.student),
+            **self._arithmetic,
+        }
         start["seed"] = config.run.seed
         # decides the form of the projection, whatever the losses
         start["representation_loss"] = config.distillation.representation_loss
@@ -120,7 +126,9 @@ class Layout:
         for step in steps:
             previous = previous if step.language == language else ""
             inputs = start | _step_inputs(step, config) | {"previous step": previous}
-            parts.append(self._part(f"steps/{step.name}", inputs))
+            if transfer_targets([step]):
+                inputs["transfer set"] = self.transfer.fingerprint
+            parts.append(self.part(f"steps/{step.name}", inputs))
             previous, language = parts[-1].fingerprint, step.language
         return parts
 

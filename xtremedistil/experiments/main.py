@@ -6,12 +6,13 @@ from typing import Any
 import keras
 from absl import logging
 
-from xtremedistil import artifacts
+from xtremedistil import artifacts, disk
 from xtremedistil.config import Config
 from xtremedistil.experiments.results import collect
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores
 from xtremedistil.experiments.summary import summary
+from xtremedistil.parts import run_lock
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
 
@@ -31,7 +32,7 @@ def execute(config: Config) -> dict[str, Any] | None:
     out, last = config.run.output_dir, _LAST_STAGE[config.run.stage]
     policy = {"off": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
     keras.mixed_precision.set_dtype_policy(policy[config.run.mixed_precision])
-    with artifacts.run_lock(out):
+    with run_lock(out), disk.full_disk_named(out):
         run = Run(config)
         run.check_parts(last)
         artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())

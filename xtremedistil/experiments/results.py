@@ -16,7 +16,7 @@ from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
 from xtremedistil.models.bundle import bundle_bytes
 from xtremedistil.progress import progress
-from xtremedistil.scoring.evaluate import forward_of, predict, score, word_tags
+from xtremedistil.scoring.evaluate import word_tags
 from xtremedistil.scoring.metrics import by_language, kept_interval
 from xtremedistil.serving.benchmark import model_latency
 from xtremedistil.serving.export import answer_texts, export_saved_model
@@ -89,7 +89,7 @@ def collect(
         },
         "student": {
             **student.scores,
-            "dev": _dev_scores(run, finals),
+            "dev": run.development_scores(),
             "parameters": shape.deployed_parameters,
             "models": len(finals),
             "bytes": bundle_bytes(folder),
@@ -138,7 +138,7 @@ _TRANSFER_FACTS = ("sentences", "pieces", "longest", "held_out")
 
 def _export(run: Run, folder: str) -> str | None:
     """The SavedModel of a run's student; several students, one per language, have none."""
-    if run.strategy.per_language:
+    if run.strategy.per_language or not run.config.run.export:
         return None
     saved_model = os.path.join(run.config.run.output_dir, "export", "saved_model")
     logging.info("exporting %s", saved_model)
@@ -148,26 +148,6 @@ def _export(run: Run, folder: str) -> str | None:
 
 def _cost(record: dict[str, Any]) -> dict[str, float]:
     return {name: record.get(name, 0) for name in ("seconds", "peak_memory_bytes")}
-
-
-def _dev_scores(run: Run, finals: list[int]) -> dict[str, Any]:
-    """Development scores of the final students: what settings may be chosen by."""
-    per_language = {}
-    for number in finals:
-        step = run.steps[number]
-        rows = run.data.split("dev", cut=False, language=step.language)
-        forward = forward_of(run.step_model(number), step.head, run.data.rows)
-        prediction = predict(forward, rows, run.data.labels)
-        scores, _ = score(prediction, rows, run.data.labels, run.data.summary["languages"])
-        per_language |= scores[run.metric_name]["per_language"]
-    listed = list(per_language.values())
-    return {
-        run.metric_name: {
-            "mean": float(np.mean(listed)),
-            "std": float(np.std(listed)),
-            "per_language": per_language,
-        }
-    }
 
 
 def _unseen_scores(run: Run, test: Ragged, teacher: Scored, student: Scored) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 All that can be wrong with flags, folders and data is found before the first long part starts. Every
 part is recognised when it is done, and taken up where it stopped when it is not
-(`artifacts.Part`).
+(`parts.Part`).
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.config import Config
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
@@ -45,6 +44,7 @@ from xtremedistil.models.student import StudentShape, build_student, deployed
 from xtremedistil.models.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
 from xtremedistil.models.vectors import fill_missing
 from xtremedistil.models.weights import load_weights
+from xtremedistil.parts import Part
 from xtremedistil.scoring.evaluate import forward_of, predict, score
 from xtremedistil.training.loop import STATE_FILE, LoopOptions
 
@@ -145,7 +145,7 @@ class Run:
         self, part: Part, language: str | None
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         keras.utils.set_random_seed(self.config.teacher.teacher_seed)
-        model = load_teacher(self.checkpoint, self.data.labels)
+        model = self.untuned_teacher()
         record = {"parameters": model.count_params(), "blocks": self.checkpoint.config.blocks}
         if self.ready_teacher:
             return record, ()
@@ -153,6 +153,10 @@ class Run:
         options = self._options(part)
         record |= finetune(model, self.data.labels, *rows, self.config.teacher, options)
         return record, save_teacher(part.folder, model, self.checkpoint, self.data.labels)
+
+    def untuned_teacher(self) -> keras.Model:
+        """The teacher as its checkpoint has it."""
+        return load_teacher(self.checkpoint, self.data.labels)
 
     def teacher_model(self, layer: int | None = None) -> keras.Model:
         """The fine-tuned teacher, giving the states of a block too."""
@@ -226,11 +230,7 @@ class Run:
             return model
         else:
             pretrained = student.embeddings == SVD_PRETRAINED
-            teacher = (
-                load_teacher(self.checkpoint, self.data.labels)
-                if pretrained
-                else self.teacher_model()
-            )
+            teacher = self.untuned_teacher() if pretrained else self.teacher_model()
             table = teacher.get_layer("word_embeddings").embeddings.numpy()
             start = reduce_table(student.embeddings, table, shape.embedding_dim)[self.data.pieces]
         model.get_layer("embeddings").set_weights([start])
@@ -285,6 +285,20 @@ class Run:
         model = build_student(self.student_shape, 0.0)
         load_weights(self.step_parts[number].path(WEIGHTS), model)
         return model
+
+    def development_scores(self) -> dict[str, Any]:
+        """Development scores of the final students: what settings may be chosen by."""
+        per_language = {}
+        for number in self.final_steps():
+            step = self.steps[number]
+            rows = self.data.split("dev", cut=False, language=step.language)
+            forward = forward_of(self.step_model(number), step.head, self.data.rows)
+            prediction = predict(forward, rows, self.data.labels)
+            scores, _ = score(prediction, rows, self.data.labels, self.data.summary["languages"])
+            per_language |= scores[self.metric_name]["per_language"]
+        listed = list(per_language.values())
+        mean, std = float(np.mean(listed)), float(np.std(listed))
+        return {self.metric_name: {"mean": mean, "std": std, "per_language": per_language}}
 
     def final_steps(self) -> list[int]:
         """Numbers of the last step of each student: one, or one per language."""

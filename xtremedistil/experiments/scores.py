@@ -4,7 +4,6 @@ The test set is read here alone, after all training, over the saved weights of e
 is ever chosen by it.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,9 @@ import numpy as np
 import safetensors.numpy
 
 from xtremedistil import artifacts
-from xtremedistil.artifacts import Part
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.experiments.run import Run
+from xtremedistil.parts import Part
 from xtremedistil.scoring.evaluate import Forward, Prediction, forward_of, predict, score
 
 _PREDICTION = "prediction.safetensors"
@@ -87,7 +86,7 @@ class RunScores:
             "labeled data": self.run.layout.labeled.fingerprint,
             "cut": self.cut,
         }
-        part = Part(os.path.join(self.run.config.run.output_dir, "scores", name), inputs)
+        part = self.run.layout.part(f"scores/{name}", inputs)
         part.check(overwrite=True)
 
         def compute() -> tuple[dict[str, Any], tuple[str, ...]]:

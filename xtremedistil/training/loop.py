@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil import artifacts
+from xtremedistil import artifacts, interruption
 from xtremedistil.data.pipeline import (
     Batch,
     Source,
@@ -134,13 +134,15 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
 
     Raises:
         TrainingError: a loss is not finite; the model then has its best weights so far.
+        Interrupted: a signal came; the state is saved.
     """
     loop = _Loop(model, training, options)
-    try:
-        loop.run()
-    finally:
-        loop.state.restore_best()
-        loop.close()
+    with interruption.deferred():
+        try:
+            loop.run()
+        finally:
+            loop.state.restore_best()
+            loop.close()
     history = loop.state.history
     seconds = sum(entry["seconds"] for entry in history)
     return {"history": history, "best_epoch": loop.state.best_epoch, "seconds": seconds}
@@ -227,12 +229,14 @@ class _Loop:
             pending.append(self.train_step(batches))
             state.batch += 1
             self.bar.update()
-            if len(pending) == _CHECKED_STEPS:
+            stopping = interruption.noted()
+            if len(pending) == _CHECKED_STEPS or stopping:
                 self._collect(pending)
-                if time.monotonic() - saved > self.options.save_every:
+                if stopping or time.monotonic() - saved > self.options.save_every:
                     state.seconds = time.monotonic() - started
                     state.save()
                     saved = time.monotonic()
+            interruption.check()
         self._collect(pending)
         self._end_epoch(epoch + 1, state.losses, started)
 
@@ -293,6 +297,7 @@ class _Loop:
         }
         self.state.end_epoch(entry, score=-validation if metric is None else metric)
         self.state.save()
+        interruption.check()
         if self.writer:
             with self.writer.as_default(step=epoch):
                 for name in ("loss", "validation_loss", "metric"):

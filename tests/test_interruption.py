@@ -1,0 +1,73 @@
+"""Signals: work stops where it can go on, once it has saved what it must."""
+
+import os
+import signal
+
+import pytest
+
+from xtremedistil import interruption
+from xtremedistil.interruption import Interrupted
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_an_exception_that_knows_its_exit_code(number, code):
+    with interruption.handled(), pytest.raises(Interrupted, match=number.name) as caught:
+        send(number)
+    assert caught.value.exit_code == code
+    assert not isinstance(caught.value, Exception)
+
+
+def test_the_handlers_from_before_come_back():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with interruption.handled():
+        assert signal.getsignal(signal.SIGTERM) is not before[1]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_work_that_must_save_learns_of_it_and_stops_itself():
+    saved = []
+
+    def work():
+        with interruption.handled(), interruption.deferred():
+            interruption.check()
+            send(signal.SIGTERM)
+            saved.append(interruption.noted())
+            interruption.check()
+            saved.append("too late")
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        work()
+    assert saved == [True]
+    assert not interruption.noted()
+
+
+def test_a_signal_that_nobody_looked_for_is_raised_in_the_end():
+    finished = []
+
+    def work():
+        with interruption.handled(), interruption.deferred():
+            send(signal.SIGTERM)
+            finished.append(True)
+
+    with pytest.raises(Interrupted):
+        work()
+    assert finished
+
+
+def test_a_second_signal_stops_at_once():
+    reached = []
+
+    def work():
+        with interruption.handled(), interruption.deferred():
+            send(signal.SIGTERM)
+            reached.append("after one")
+            send(signal.SIGINT)
+            reached.append("after two")
+
+    with pytest.raises(Interrupted, match="SIGINT"):
+        work()
+    assert reached == ["after one"]

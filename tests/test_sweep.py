@@ -1,0 +1,136 @@
+"""Sweeps: what they vary, share and choose, and that they go on where they stood."""
+
+import json
+import math
+import pathlib
+
+import pytest
+from small_run import german_and_hindi, small
+
+from xtremedistil import artifacts
+from xtremedistil.config import Config
+from xtremedistil.errors import ConfigError
+from xtremedistil.experiments import sweep as sweeps
+from xtremedistil.experiments.axes import axes_of, with_flags
+from xtremedistil.experiments.sweep import Sweep, plan_runs, run_sweep
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return german_and_hindi(tmp_path_factory.mktemp("corpus"))
+
+
+def test_axes_are_read_from_text():
+    single, pair = axes_of(["dropout=0.1,0.2", "embedding_dim+hidden_size=50+100,50+200"])
+    assert single.values == ((0.1,), (0.2,))
+    assert pair.names == ("embedding_dim", "hidden_size")
+    assert pair.values == ((50, 100), (50, 200))
+    (lists,) = axes_of(["logit_epochs=1:2:3:4,5"])
+    assert lists.values == (((1, 2, 3, 4),), ((5,),))
+
+
+def test_a_later_axis_of_the_same_flags_replaces_an_earlier_one():
+    first, second = axes_of(["dropout=0.1,0.2", "strategy=D1", "dropout=0.3"])
+    assert (first.names, first.values) == (("dropout",), ((0.3,),))
+    assert second.names == ("strategy",)
+
+
+def test_a_small_scale_only_replaces_what_a_sweep_varies():
+    (axis,) = axes_of(["dropout=0.1,0.2"], instead=["dropout=0.3", "strategy=D1"])
+    assert (axis.names, axis.values) == (("dropout",), ((0.3,),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dropuot=0.1", "names a flag that a run does not have. Received: dropuot"),
+        ("dropout", "is flag=value,value"),
+        ("embedding_dim+hidden_size=50", "is flag=value,value"),
+        ("hidden_size=many", "hidden_size takes values of type .*Received: hidden_size=many"),
+    ],
+)
+def test_a_wrong_axis_is_named(text, message):
+    with pytest.raises(ConfigError, match=message):
+        axes_of([text])
+
+
+def test_a_plan_crosses_axes_and_seeds():
+    base = with_flags(Config(), {"output_dir": "out"})
+    axes = axes_of(["strategy=D0-S,D4.2", "transfer_per_language=100,300"])
+    runs = plan_runs(base, Sweep("s", axes, (1, 2)))
+    assert len(runs) == 8
+    assert runs[0].id == "D0-S_100_seed1"
+    assert runs[-1].axes == {"strategy": "D4.2", "transfer_per_language": 300, "seed": 2}
+    assert {run.config.data.vocabulary_transfer for run in runs} == {300}
+    assert {run.config.run.shared_dir for run in runs} == {"out/shared"}
+    assert runs[-1].config.run.output_dir == "out/runs/D4.2_300_seed2"
+
+
+def test_a_plan_refuses_what_no_run_could_do():
+    with pytest.raises(ConfigError, match=r"--strategy must be one of D0, .*'D5'"):
+        plan_runs(Config(), Sweep("s", axes_of(["strategy=D5"]), (1,)))
+    with pytest.raises(ConfigError, match="gives a run twice"):
+        plan_runs(Config(), Sweep("s", axes_of(["dropout=0.1,0.1"]), (1,)))
+
+
+def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys):
+    base = small(data, tmp_path, logit_epochs=(1,), teacher_epochs=2)
+    sweep = Sweep("pair", axes_of(["strategy=D0-S,D1"]), (1,), weights=(0.1, 1.0))
+    began, real = [], sweeps.execute
+
+    def failing(config):
+        began.append(config)
+        if config.run.stage == "all" and config.distillation.strategy == "D1":
+            raise KeyboardInterrupt  # as a user would stop it
+        return real(config)
+
+    monkeypatch.setattr(sweeps, "execute", failing)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(base, sweep)
+    assert [(c.distillation.alpha, c.run.stage) for c in began[:2]] == [(0.1, "3"), (1.0, "3")]
+    monkeypatch.setattr(sweeps, "execute", real)
+    done = (tmp_path / "runs" / "D0-S_seed1" / "results.json").stat().st_mtime_ns
+    path = run_sweep(base, sweep)
+    assert (tmp_path / "runs" / "D0-S_seed1" / "results.json").stat().st_mtime_ns == done
+    listed = artifacts.read_json(path)
+    assert [run["id"] for run in listed["runs"]] == ["D0-S_seed1", "D1_seed1"]
+    tried = {
+        alpha: json.loads((tmp_path / f"weights/D1_seed1_alpha{alpha:g}/results.json").read_text())
+        for alpha in (0.1, 1.0)
+    }
+    best = max(tried, key=lambda alpha: tried[alpha]["f1"]["mean"])
+    assert listed["chosen"] == {"D1": {"alpha": best}}
+    final = json.loads((tmp_path / "runs" / "D1_seed1" / "results.json").read_text())
+    assert final["config"]["distillation"]["alpha"] == best
+    assert final["student"]["dev"] == tried[best]  # the chosen run's steps are used again
+    assert final["saved_model"] is None
+    kinds = [folder.name.rsplit("-", 1)[0] for folder in (tmp_path / "shared").iterdir()]
+    assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
+
+
+def test_every_table_has_a_flagfile_whose_plan_can_be_made():
+    folder = pathlib.Path(__file__).parent.parent / "flags"
+    files = sorted(folder.glob("table*.flags"))
+    assert len(files) >= 10
+    small = _lines(folder / "small.flags")
+    for file in files:
+        lines = _lines(file)
+        vary, instead = (
+            [value for name, value in lines + small if name == wanted]
+            for wanted in ("vary", "instead")
+        )
+        for axes in (axes_of(vary), axes_of(vary, instead)):
+            runs = plan_runs(Config(), Sweep(file.stem, axes, (1,)))
+            assert len(runs) == math.prod(len(axis.values) for axis in axes)
+        assert ("sweep", file.stem) in lines
+
+
+def _lines(file):
+    """A flag file's flags, as pairs of name and value, those of files that it names included."""
+    pairs = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("--"):
+            name, _, value = line.removeprefix("--").partition("=")
+            included = name == "flagfile"
+            pairs += _lines(file.parent.parent / value) if included else [(name, value)]
+    return pairs

@@ -1,0 +1,154 @@
+"""How long a sweep will take, from a few steps measured on this machine now."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil import artifacts
+from xtremedistil.experiments.results import RESULTS
+from xtremedistil.experiments.run import Run
+from xtremedistil.models.student import StudentShape, build_student
+from xtremedistil.parts import Part
+
+_SENTENCES = 64
+_RUNS = 3
+_SCORING_SECONDS = 45.0  # scoring, export and latency of one run; a few percent of most runs
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a sweep will cost.
+
+    Attributes:
+        seconds: by run; 0 where it is done.
+        shared: kinds of parts that several runs use, with their number.
+        basis: what was measured.
+    """
+
+    seconds: dict[str, float]
+    shared: dict[str, int]
+    basis: str
+
+    @property
+    def total(self) -> float:
+        """Seconds in all."""
+        return sum(self.seconds.values())
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """Measured seconds.
+
+    Attributes:
+        teacher: of a forward pass, per sentence; a training step costs three times that.
+        student: of a training step, per sentence and million operations.
+    """
+
+    teacher: float
+    student: float
+
+
+def expected_seconds(runs: Sequence[Any]) -> Expected:
+    """What runs will cost, each part counted for the first run that needs it.
+
+    Reads and encodes the data, which later serves the runs; trains nothing.
+
+    Args:
+        runs: of `sweep.plan_runs`.
+
+    Raises:
+        XtremeDistilError: a run cannot be made.
+    """
+    made = {run.id: Run(run.config) for run in runs}
+    rates = _measure(next(iter(made.values())))
+    users: dict[str, list[str]] = {}
+    seconds = {}
+    for id, run in made.items():
+        done = artifacts.exists(os.path.join(run.config.run.output_dir, RESULTS))
+        own = 0.0 if done else _SCORING_SECONDS
+        for kind, part, cost in _parts(run, rates):
+            if part.folder not in users and not done and part.results() is None:
+                own += cost
+            users.setdefault(part.folder, []).append(kind)
+        seconds[id] = own
+    shared: dict[str, int] = {}
+    for kinds in users.values():
+        if len(kinds) > 1:
+            shared[kinds[0]] = shared.get(kinds[0], 0) + 1
+    basis = (
+        f"teacher {1000 * rates.teacher:.2f} ms a sentence, student {1000 * rates.student:.3f} ms "
+        "a sentence and million operations"
+    )
+    return Expected(seconds, {f"{kind}(s)": n for kind, n in shared.items()}, basis)
+
+
+def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
+    """The long parts of a run with their expected seconds."""
+    labeled = sum(run.data.summary["sentences_per_language"]["train"].values())
+    transfer = run.data.transfer["sentences"]
+    tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * labeled
+    parts = [("teacher", run.layout.teacher, tuning * rates.teacher)]
+    if run.target_folders():
+        parts.append(("target set", run.layout.targets, transfer * rates.teacher))
+    per_sentence = rates.student * operations(run.student_shape, _length(run))
+    for step, part in zip(run.steps, run.step_parts, strict=True):
+        sentences = transfer if set(step.losses) - {"labels"} else labeled
+        if step.language:
+            sentences //= len(run.data.summary["languages"])
+        parts.append(("step", part, step.epochs * sentences * per_sentence))
+    return parts
+
+
+def _length(run: Run) -> int:
+    transfer = run.data.transfer
+    return max(2, min(run.config.data.max_seq_length, transfer["pieces"] // transfer["sentences"]))
+
+
+def operations(shape: StudentShape, length: int) -> float:
+    """Million multiplications of a student's forward pass over a sentence of `length` pieces."""
+    table = shape.vocabulary_size * shape.embedding_dim
+    return 1e-6 * length * (shape.deployed_parameters - table)
+
+
+def _measure(run: Run) -> _Rates:
+    """Times a few steps of the student, and of a teacher with the checkpoint's sizes."""
+    length = _length(run)
+    rng = np.random.default_rng(0)
+    shape = run.student_shape
+    student = build_student(shape, 0.2)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(student.trainable_variables)
+
+    @tf.function
+    def step(ids: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            outputs = student(ids, training=True)
+            loss = tf.add_n([tf.reduce_mean(tf.square(value)) for value in outputs.values()])
+        variables = student.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    size = run.config.distillation.batch_size
+    ids = tf.constant(rng.integers(1, shape.vocabulary_size, (size, length)), tf.int32)
+    student_seconds = _median(lambda: step(ids).numpy()) / size / operations(shape, length)
+    teacher = run.untuned_teacher()
+    forward = tf.function(lambda ids: teacher(ids, training=False)["logits"])
+    pieces = run.checkpoint.config.vocabulary_size
+    words = tf.constant(rng.integers(1, pieces, (_SENTENCES, length)), tf.int32)
+    return _Rates(_median(lambda: forward(words).numpy()) / _SENTENCES, student_seconds)
+
+
+def _median(call: Callable[[], Any]) -> float:
+    call()
+    times = []
+    for _ in range(_RUNS):
+        start = time.monotonic()
+        call()
+        times.append(time.monotonic() - start)
+    return float(np.median(times))

@@ -1,0 +1,253 @@
+"""Many runs that differ in a few flags: planned, told apart by name, and shared where they agree.
+
+Runs go through one after the other in one process. Teacher, targets and whatever steps two runs
+have in common are made once, in the sweep's shared folder, and a sweep that was stopped goes on
+where it stood.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from absl import logging
+
+from xtremedistil import artifacts
+from xtremedistil.config import Config
+from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
+from xtremedistil.errors import ConfigError
+from xtremedistil.experiments.axes import Axis, with_flags
+from xtremedistil.experiments.expected import Expected, expected_seconds
+from xtremedistil.experiments.main import execute
+from xtremedistil.experiments.results import RESULTS
+from xtremedistil.experiments.run import Run
+from xtremedistil.parts import run_lock
+from xtremedistil.progress import nested, progress
+
+SWEEP = "sweep.json"
+_EVERYTHING = 10**12  # sentences: more than any transfer set has
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to compare.
+
+    Attributes:
+        name: for reports.
+        axes: what to vary.
+        seeds: of the student.
+        weights: candidates for --alpha and --beta of joint losses, chosen on the development set
+            with the first seed; none to take them as they are.
+    """
+
+    name: str
+    axes: Sequence[Axis]
+    seeds: tuple[int, ...]
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a sweep.
+
+    Attributes:
+        id: its name and its folder's.
+        axes: the flags that the sweep gives it.
+        config: all of it.
+    """
+
+    id: str
+    axes: Mapping[str, Any]
+    config: Config
+
+
+def plan_runs(base: Config, sweep: Sweep) -> list[Planned]:
+    """The runs of a sweep, in order.
+
+    Args:
+        base: the flags that all runs share; its `output_dir` is the sweep's.
+        sweep: what to vary.
+
+    Raises:
+        ConfigError: a run's flags are not legal.
+    """
+    out = base.run.output_dir
+    shared = base.run.shared_dir or os.path.join(out, "shared")
+    axes = [*sweep.axes, Axis(("seed",), tuple((seed,) for seed in sweep.seeds))]
+    common = {
+        "shared_dir": shared,
+        "vocabulary_transfer": _vocabulary(base, axes),
+        "export": False,  # a quarter of a minute each; `student/` can be exported later
+    }
+    runs = []
+    for values in itertools.product(*(axis.values for axis in axes)):
+        flags = {n: v for axis, row in zip(axes, values) for n, v in zip(axis.names, row)}
+        name = "_".join(_words(v) for n, v in flags.items() if n != "seed")
+        id = "_".join(filter(None, [name, f"seed{flags['seed']}"]))
+        folder = {"output_dir": os.path.join(out, "runs", id)}
+        runs.append(Planned(id, flags, with_flags(base, common | flags | folder)))
+    if len({run.id for run in runs}) < len(runs):
+        raise ConfigError(f"--vary gives a run twice. Received: {', '.join(r.id for r in runs)}")
+    return runs
+
+
+def _vocabulary(base: Config, axes: Sequence[Axis]) -> int:
+    """One comparison has one vocabulary, that of its largest transfer set."""
+    sizes = [
+        row[axis.names.index("transfer_per_language")]
+        for axis in axes
+        if "transfer_per_language" in axis.names
+        for row in axis.values
+    ]
+    if not sizes:
+        return base.data.vocabulary_transfer
+    return _EVERYTHING if 0 in sizes else max(sizes)
+
+
+def _words(value: Any) -> str:
+    text = "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return os.path.basename(text.rstrip("/"))
+
+
+def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
+    """Runs what is not done yet; says what that is before it starts.
+
+    Args:
+        base: as in `plan_runs`.
+        sweep: what to vary.
+        plan_only: stop after the plan.
+
+    Returns:
+        The path of `sweep.json`, which lists the runs for reports.
+
+    Raises:
+        XtremeDistilError: a run's flags, data or teacher are not as they must be; found for all
+            runs before the first starts.
+    """
+    out = base.run.output_dir
+    with run_lock(out):
+        runs = plan_runs(base, sweep)
+        weighed = _to_weigh(runs, sweep)
+        path = os.path.join(out, SWEEP)
+        chosen = _chosen_before(path)
+        _write(path, sweep, runs, chosen)
+        expected = expected_seconds([*weighed, *runs])
+        logging.info("%s", describe_plan(sweep, runs, weighed, expected))
+        if plan_only:
+            return path
+        with _one_line(), progress(sweep.name, round(expected.total), "s of work") as bar:
+            for run in weighed:
+                _in_turn(bar, run, expected, lambda run=run: _development_score(run.config))
+            chosen |= _choose(weighed)
+            _write(path, sweep, runs, chosen)
+            for run in runs:
+                config = with_flags(run.config, chosen.get(run.config.distillation.strategy, {}))
+                _in_turn(bar, run, expected, lambda config=config: execute(config))
+        logging.info("%s lists the %d runs.", path, len(runs))
+        return path
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Leaves the terminal to the sweep's progress line."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _in_turn(bar: Any, run: Planned, expected: Expected, work: Any) -> None:
+    """Does one run's work, unless it is done, and moves the sweep's line on."""
+    if not artifacts.exists(os.path.join(run.config.run.output_dir, RESULTS)):
+        with nested(bar, run.id):
+            work()
+        keras.utils.clear_session()  # else the graphs of every run so far stay in memory
+        gc.collect()
+    bar.update(round(expected.seconds[run.id]))
+
+
+def describe_plan(
+    sweep: Sweep, runs: Sequence[Planned], weighed: Sequence[Planned], expected: Expected
+) -> str:
+    """The plan as text: runs, shared parts, expected time."""
+    lines = [f"sweep {sweep.name}: {len(runs)} runs, about {_duration(expected.total)} in all"]
+    if weighed:
+        lines.append(
+            f"{len(weighed)} more runs choose --alpha and --beta on the development set, from "
+            f"{', '.join(map(str, sweep.weights))}"
+        )
+    shared = ", ".join(f"{number} {name}" for name, number in expected.shared.items())
+    lines.append(f"made once and used by several runs: {shared or 'nothing'}")
+    lines.append(f"expected from steps measured now: {expected.basis}")
+    for run in [*weighed, *runs]:
+        seconds = expected.seconds[run.id]
+        lines.append(f"  {run.id:50} {'done' if not seconds else _duration(seconds):>12}")
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{seconds / 60:.1f} min"
+
+
+def _to_weigh(runs: Sequence[Planned], sweep: Sweep) -> list[Planned]:
+    """Runs that try weights of joint losses: for each strategy, with its first run's other flags.
+
+    Only the ratios matter to Adam, so the logit loss keeps the weight 1.
+    """
+    if not sweep.weights:
+        return []
+    tried, done = [], set()
+    for run in runs:
+        strategy = STRATEGIES[run.config.distillation.strategy]
+        joint = {loss for s in strategy.stages if len(s.losses) > 1 for loss in s.losses}
+        if strategy.name in done or not joint:
+            continue
+        done.add(strategy.name)
+        names = [n for n, loss in (("alpha", LABELS), ("beta", REPRESENTATION)) if loss in joint]
+        for values in itertools.product(sweep.weights, repeat=len(names)):
+            flags = dict(zip(names, values, strict=True))
+            id = "_".join([run.id, *(f"{n}{v:g}" for n, v in flags.items())])
+            folder = os.path.join(os.path.dirname(run.config.run.output_dir), "..", "weights", id)
+            config = with_flags(run.config, flags | {"output_dir": os.path.normpath(folder)})
+            tried.append(Planned(id, {**run.axes, **flags}, config))
+    return tried
+
+
+def _development_score(config: Config) -> None:
+    """A run up to its development score."""
+    folder = config.run.output_dir
+    execute(dataclasses.replace(config, run=dataclasses.replace(config.run, stage="3")))
+    scores = Run(config).development_scores()
+    artifacts.write_json(os.path.join(folder, RESULTS), scores)
+
+
+def _choose(weighed: Sequence[Planned]) -> dict[str, dict[str, float]]:
+    """By strategy, the weights with the best development score."""
+    best: dict[str, tuple[float, dict[str, float]]] = {}
+    for run in weighed:
+        scores = artifacts.read_json(os.path.join(run.config.run.output_dir, RESULTS))
+        mean = next(iter(scores.values()))["mean"]
+        strategy = run.config.distillation.strategy
+        if strategy not in best or mean > best[strategy][0]:
+            best[strategy] = mean, {n: run.axes[n] for n in ("alpha", "beta") if n in run.axes}
+    return {strategy: weights for strategy, (_, weights) in best.items()}
+
+
+def _chosen_before(path: str) -> dict[str, dict[str, float]]:
+    return artifacts.read_json(path).get("chosen", {}) if artifacts.exists(path) else {}
+
+
+def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str, Any]) -> None:
+    entries = [
+        {"id": run.id, "axes": dict(run.axes), "folder": os.path.join("runs", run.id)}
+        for run in runs
+    ]
+    values = {"name": sweep.name, "runs": entries, "chosen": dict(chosen)}
+    artifacts.write_json(path, values)

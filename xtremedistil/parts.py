@@ -1,0 +1,188 @@
+"""The parts of a run, each made once and known by what it was made from, and the lock of a run."""
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from absl import logging
+
+from xtremedistil import artifacts, disk
+from xtremedistil.errors import ArtifactError
+from xtremedistil.resources import measured
+
+# Does the work of a part; returns its results and the names of the files to checksum.
+Maker = Callable[[], tuple[Mapping[str, Any], tuple[str, ...]]]
+INPUTS, DONE = "inputs.json", "done.json"
+
+
+class Part:
+    """A piece of a run that is made once: a folder, what it is made from, and what came out.
+
+    `inputs.json` is written when work on the part starts, `done.json` when it ends. A part is done
+    while both are there and the inputs are the ones asked for now; between the two it is half-done,
+    and its maker may go on.
+    """
+
+    def __init__(self, folder: str, inputs: Mapping[str, Any]):
+        """Args:
+        folder: where the part lives.
+        inputs: what its content depends on, as flat JSON values.
+        """
+        self.folder = folder
+        self.inputs = json.loads(json.dumps(dict(inputs)))
+
+    def path(self, *names: str) -> str:
+        """A path inside the part's folder."""
+        return os.path.join(self.folder, *names)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the part is made from, in sixteen digits."""
+        return artifacts.fingerprint(self.inputs)
+
+    def check(self, overwrite: bool) -> None:
+        """Makes sure that the folder is empty or belongs to these inputs.
+
+        Args:
+            overwrite: empty the folder instead of stopping.
+
+        Raises:
+            ArtifactError: another configuration made it.
+        """
+        if artifacts.exists(self.path(INPUTS)):
+            found = self._found_inputs()
+            if found is None:
+                return
+            names = [n for n in {**found, **self.inputs} if found.get(n) != self.inputs.get(n)]
+            if not names:
+                return
+            changes = "; ".join(
+                f"{n}: {_short(found.get(n))} there, {_short(self.inputs.get(n))} now"
+                for n in sorted(names)
+            )
+            message = f"{self.folder} was made by another run ({changes})."
+        elif any(not name.startswith(".") for name in artifacts.list_folder(self.folder)):
+            message = f"{self.folder} holds files that no run of this package made."
+        else:
+            return
+        if not overwrite:
+            raise ArtifactError(
+                f"{message} Choose another --output_dir, or give --overwrite to make it again."
+            )
+        logging.warning("%s Making it again.", message)
+        artifacts.remove(self.folder)
+
+    def _found_inputs(self) -> dict[str, Any] | None:
+        """What `inputs.json` says, or None after it was damaged: `done.json` knows it too, and a
+        part that has neither is made again."""
+        try:
+            found = artifacts.read_json(self.path(INPUTS))
+            if isinstance(found, dict):
+                return found
+        except ArtifactError:
+            pass
+        with contextlib.suppress(ArtifactError, KeyError, TypeError):
+            if artifacts.read_json(self.path(DONE))["fingerprint"] == self.fingerprint:
+                artifacts.write_json(self.path(INPUTS), self.inputs)
+                return None
+        logging.warning("%s is damaged: %s is made again.", self.path(INPUTS), self.folder)
+        artifacts.remove(self.folder)
+        return None
+
+    def begin(self) -> None:
+        """Marks the part as being made."""
+        artifacts.make_folder(self.folder)
+        if not artifacts.exists(self.path(INPUTS)):
+            artifacts.write_json(self.path(INPUTS), self.inputs)
+
+    def finish(self, results: Mapping[str, Any], files: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Marks the part as done.
+
+        Args:
+            results: JSON values to keep with it.
+            files: names inside the folder whose size and checksum are recorded.
+
+        Returns:
+            The results, as a later run reads them.
+        """
+        described = {name: artifacts.describe_file(self.path(name)) for name in files}
+        done = {"results": dict(results), "files": described, "fingerprint": self.fingerprint}
+        artifacts.write_json(self.path(DONE), done)
+        return artifacts.read_json(self.path(DONE))["results"]
+
+    def results(self) -> dict[str, Any] | None:
+        """What `finish` recorded, or None while the part is not done or a file of it is damaged."""
+        if not artifacts.exists(self.path(DONE)):
+            return None
+        try:
+            done = artifacts.read_json(self.path(DONE))
+            for name, described in done["files"].items():
+                artifacts.check_file(self.path(name), described)
+            return dict(done["results"])
+        except (ArtifactError, AttributeError, KeyError, TypeError) as error:
+            logging.warning("%s: %s It will be made again.", self.folder, error)
+            artifacts.remove(self.path(DONE))
+            return None
+
+    def make(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Makes the part.
+
+        Args:
+            maker: does the work; returns results and the names of the files to checksum.
+            scratch: names of files that a half-done part needs and a done one does not.
+
+        Returns:
+            The results, with `seconds` and `peak_memory_bytes` of the work, unless the maker knows
+            better.
+        """
+        self.begin()
+        cost: dict[str, float] = {}
+        with measured(cost):
+            results, files = maker()
+        made = self.finish({**cost, **results}, files)
+        for name in scratch:
+            artifacts.remove(self.path(name))
+        return made
+
+    def ensure(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The part's results, as recorded, or as `make` makes them."""
+        results = self.results()
+        return self.make(maker, scratch) if results is None else results
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:60]}... ({artifacts.fingerprint(value)})"
+
+
+@contextlib.contextmanager
+def run_lock(folder: str) -> Iterator[None]:
+    """Holds a run's directory for this process; the system lets go of it when the process ends,
+    however it ends.
+
+    Raises:
+        ArtifactError: another process, alive, holds it.
+    """
+    artifacts.make_folder(folder)
+    if artifacts.is_remote(folder):  # object stores have no locks
+        yield
+        return
+    import fcntl  # POSIX only, as the lock is
+
+    with open(os.path.join(folder, disk.LOCK), "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise ArtifactError(
+                f"{folder} is in use by another run ({file.read().strip() or 'unknown'}). Wait for "
+                f"it to "
+                "end, or choose another --output_dir."
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
