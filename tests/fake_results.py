@@ -44,7 +44,6 @@ def results(
     milliseconds: float = 10.0,
     transfer: int = 30_000,
     train: int = 1000,
-    dev: float | None = None,
     **flags: Any,
 ) -> dict[str, Any]:
     """The content of a run's `results.json`, with flags of its configuration."""
@@ -81,7 +80,6 @@ def results(
         },
         "student": {
             metric: score(f1, languages),
-            "dev": {metric: score(f1 if dev is None else dev, languages)},
             "parameters": parameters,
             "shape": {"classes": 11 if task == "ner" else 4},
         },
@@ -123,13 +121,16 @@ def write_run(folder: pathlib.Path, values: dict[str, Any]) -> str:
 
 
 def write_sweep(
-    folder: pathlib.Path, runs: list[tuple[dict[str, Any], dict[str, Any] | None]]
+    folder: pathlib.Path,
+    runs: list[tuple[dict[str, Any], dict[str, Any] | None]],
+    **others: Any,
 ) -> str:
     """Writes a sweep's folder.
 
     Args:
         folder: where.
         runs: axes and results of each run; None for one that is planned and not done.
+        others: more entries of `sweep.json`.
 
     Returns:
         Its path.
@@ -140,7 +141,7 @@ def write_sweep(
         listed.append({"id": f"run-{number}", "axes": axes, "folder": f"runs/{number}"})
         if values is not None:
             write_run(folder / "runs" / str(number), values)
-    sweep = {"name": "made-up", "runs": listed}
+    sweep = {"name": "made-up", "runs": listed, **others}
     (folder / "sweep.json").write_text(json.dumps(sweep), encoding="utf-8")
     return str(folder)
 

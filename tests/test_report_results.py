@@ -6,7 +6,7 @@ import pytest
 from fake_results import results, runs_of, write_run, write_sweep
 
 from xtremedistil.errors import ArtifactError
-from xtremedistil.experiments.averages import average, best_weights, lines, main_setting, score
+from xtremedistil.experiments.averages import average, lines, main_setting, score
 from xtremedistil.experiments.collected import check_one_test_set, load, shown
 from xtremedistil.experiments.published import FIGURES, TABLES
 
@@ -106,16 +106,6 @@ def test_the_main_setting_is_d4_2_with_the_largest_transfer_set(tmp_path):
     note, own = main_setting(load(write_sweep(tmp_path, runs)).results)
     assert [run.id for run in own] == ["run-2"]
     assert "one of 3 settings" in note
-
-
-def test_loss_weights_are_chosen_by_the_development_score(tmp_path):
-    runs = [
-        ({"alpha": 0.1}, results(70, strategy="D1", alpha=0.1, dev=50)),
-        ({"alpha": 10.0}, results(60, strategy="D1", alpha=10.0, dev=55)),
-    ]
-    label, own = best_weights(load(write_sweep(tmp_path, runs)).results)
-    assert label == "alpha 10.0, beta 1.0, gamma 1.0 (best of 2)"
-    assert [run.id for run in own] == ["run-1"]
 
 
 def test_results_of_different_test_sets_do_not_compare(tmp_path):

@@ -15,7 +15,7 @@ from xtremedistil.experiments.cells import counts
 from xtremedistil.experiments.collected import Result, shown
 
 Line = tuple[str, list[Result]]
-_WEIGHTS = ("alpha", "beta", "gamma")  # of a joint loss (Eq. 7)
+WEIGHTS = ("alpha", "beta", "gamma")  # of a joint loss (Eq. 7)
 _JOINT = ("D1", "D2", "D3.1", "D3.2")
 
 
@@ -117,7 +117,7 @@ def _effective(result: Result) -> dict[str, Any]:
     """The setting without flags that do nothing in it."""
     unused = {"depth" if result.flags["student"] == "bilstm" else "hidden_size"}
     if result.flags.get("strategy") not in _JOINT:
-        unused |= set(_WEIGHTS)
+        unused |= set(WEIGHTS)
     return {name: value for name, value in result.setting.items() if name not in unused}
 
 
@@ -144,31 +144,6 @@ def lines(results: Sequence[Result], axes: Sequence[str] = ()) -> list[Line]:
         fitting = (k for k in groups if all(a is None or a == b for a, b in zip(own, k)))
         groups.setdefault(own if result.done else next(fitting, own), []).append(result)
     return [(_label(names, key), group) for key, group in groups.items()]
-
-
-def best_weights(results: Sequence[Result]) -> tuple[str, list[Result]]:
-    """Of runs that differ in the weights of a joint loss, those with the best development score
-    (Section 6.1: the paper varies the weights and reports the best).
-
-    Args:
-        results: of one strategy and transfer set, planned and done.
-
-    Returns:
-        The weights (empty if there is no choice), and their runs.
-    """
-    settings: dict[tuple, list[Result]] = {}
-    for result in results:
-        settings.setdefault(tuple(result.flags.get(n) for n in _WEIGHTS), []).append(result)
-    scores = {
-        weights: average(runs, lambda result: result.dev_score)
-        for weights, runs in settings.items()
-    }
-    measured = {weights: score.mean for weights, score in scores.items() if score}
-    if len(settings) < 2 or not measured or results[0].flags.get("strategy") not in _JOINT:
-        return "", list(results)
-    best = max(measured, key=measured.get)
-    label = ", ".join(f"{name} {value}" for name, value in zip(_WEIGHTS, best))
-    return f"{label} (best of {len(measured)})", settings[best]
 
 
 def _label(names: Sequence[str], key: tuple) -> str:

@@ -55,11 +55,6 @@ class Result:
         return self.values[who][self.metric]
 
     @property
-    def dev_score(self) -> float | None:
-        """The student's mean score on the development set, which settings may be chosen by."""
-        return self.values["student"].get("dev", {}).get(self.metric, {}).get("mean")
-
-    @property
     def dataset(self) -> str:
         """The name of its data: of the data folder, or of the embedded corpus."""
         folder = (self.flags.get("data_dir") or "").rstrip("/")
@@ -109,11 +104,14 @@ class Collected:
         name: the sweep's name, or the run's folder's.
         results: the runs, planned and done, in the sweep's order.
         sweep: whether it is a sweep.
+        chosen: by strategy, the weights of joint losses that the sweep chose on the development
+            set.
     """
 
     name: str
     results: tuple[Result, ...]
     sweep: bool = False
+    chosen: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def done(self) -> tuple[Result, ...]:
@@ -185,7 +183,8 @@ def load(folder: str) -> Collected:
         sweep = read_object(path)
         if not isinstance(sweep.get("runs"), list):
             raise ArtifactError(f"{path} has a list of runs. Received: {sorted(sweep)}")
-        return Collected(str(sweep.get("name", name)), _read_runs(path, sweep["runs"]), sweep=True)
+        results = _read_runs(path, sweep["runs"])
+        return Collected(str(sweep.get("name", name)), results, True, sweep.get("chosen", {}))
     if artifacts.exists(os.path.join(folder, RESULTS)):
         return Collected(name, (_finished(name, folder, {}),))
     raise ArtifactError(

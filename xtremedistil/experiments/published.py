@@ -17,8 +17,8 @@ class Published:
     Attributes:
         title: its caption, shortened.
         columns: a name for each column, good as a key.
-        rows: the cells: scores in percent, parameters in millions, sizes in sentences (Table 17's in
-            thousands); the paper prints no unit of Table 15's latency.
+        rows: the cells: scores in percent, parameters in millions, sizes in sentences (those of
+            Table 17 in thousands); the paper prints no unit of Table 15's latency.
     """
 
     title: str

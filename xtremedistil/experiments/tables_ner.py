@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xtremedistil.experiments.averages import (
+    WEIGHTS,
     Average,
     average,
-    best_weights,
     lines,
     main_setting,
     score,
@@ -33,8 +33,8 @@ _NEAR = 0.05  # a transfer set this near one of the paper's stands beside it
 
 def table_3(collected: Collected) -> Table:
     """Strategies by the size of the transfer set."""
-    axes = ("strategy", "transfer_per_language", "alpha", "beta", "gamma")
-    results, chosen = _with_best_weights(collected.of_task("ner"))
+    axes = ("strategy", "transfer_per_language")
+    results = collected.of_task("ner")
     sizes = _by_size(results)
     rows = []
     for row in TABLES[3].records():
@@ -50,24 +50,13 @@ def table_3(collected: Collected) -> Table:
         "F1 in percent by sentences of the transfer set; in brackets the standard deviation across "
         f"languages. {SPREAD} n is the number of seeds."
     ]
+    chosen = [
+        f"{strategy}: {', '.join(f'{name} {weight:g}' for name, weight in weights.items())}"
+        for strategy, weights in collected.chosen.items()
+    ]
     if chosen:
         notes.append(f"Loss weights chosen on the development set: {'; '.join(chosen)}.")
-    return assemble(3, collected, columns, rows, results, notes, axes=axes)
-
-
-def _with_best_weights(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    """For each strategy and transfer set the runs of the best weights, and what was chosen."""
-    groups: dict[tuple, list[Result]] = {}
-    for result in results:
-        place = (result.flags.get("strategy"), result.flags.get("transfer_per_language", 0))
-        groups.setdefault(place, []).append(result)
-    kept, chosen = [], []
-    for (strategy, size), own in groups.items():
-        weights, runs = best_weights(own)
-        kept += runs
-        if weights:
-            chosen.append(f"{strategy} at {_transfer(size, runs)}: {weights}")
-    return kept, chosen
+    return assemble(3, collected, columns, rows, results, notes, axes=(*axes, *WEIGHTS))
 
 
 def _score(mean: float | None, std: float | None) -> str:
