@@ -237,6 +237,7 @@ def _disagreements(dataset: str, results: Sequence[Result]) -> list[str]:
     return [
         f"<h2>Where teacher and student disagree most: {escape(dataset)}</h2>",
         f"<p>Test sentences of {escape(first.id)}, those with the most different tags first. "
-        "Marked words are those on which the two disagree.</p>",
+        "Marked words are those on which the two disagree. These sentences are your data: mind who "
+        "gets this page.</p>",
         sentences_to_html(found),
     ]
