@@ -42,7 +42,14 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "hub": ["datasets>=4"],
+        "report": ["matplotlib>=3.9,<4"],
         "sample": ["babel==2.18.0", "faker==40.54.0"],
-        "test": ["datasets>=4", "hypothesis>=6.100", "pytest>=8", "ruff>=0.9"],
+        "test": [
+            "datasets>=4",
+            "hypothesis>=6.100",
+            "matplotlib>=3.9,<4",
+            "pytest>=8",
+            "ruff>=0.9",
+        ],
     },
 )
