@@ -53,6 +53,25 @@ def sweep(given: SweepOptions, config: Config) -> None:
 
 
 @dataclass(frozen=True)
+class ReportOptions(Checked):
+    """Flags of `report`."""
+
+    folder: str = option("", "Folder of a run (results.json) or of a sweep (sweep.json).")
+    table: int = option(0, "A table of the paper, 1 to 17; 0: none.")
+    figure: int = option(0, "A figure of the paper, 1 to 3; 0: none.")
+    page: bool = option(False, "One HTML page of all that is measured.")
+    output_dir: str = option("", "Where files go. Empty: `report` in the folder.")
+
+
+def report(given: ReportOptions) -> None:
+    """Prints and writes tables, figures and the page."""
+    from xtremedistil.experiments.report import write_report
+
+    wanted = given.table or None, given.figure or None, given.page
+    print(write_report(given.folder, *wanted, given.output_dir))
+
+
+@dataclass(frozen=True)
 class FetchOptions(Checked):
     """Flags of `fetch`."""
 
@@ -75,5 +94,6 @@ def fetch(given: FetchOptions) -> None:
 
 COMMANDS = {
     "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
+    "report": Command("tables, figures and a page of results", ReportOptions, report),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
 }
