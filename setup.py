@@ -41,7 +41,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],
         "sample": ["babel==2.18.0", "faker==40.54.0"],
-        "test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9"],
+        "test": ["hypothesis>=6.100", "onnx>=1.17", "onnxruntime>=1.20", "pytest>=8", "ruff>=0.9"],
     },
 )
