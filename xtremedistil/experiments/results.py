@@ -19,7 +19,7 @@ from xtremedistil.progress import progress
 from xtremedistil.scoring.evaluate import word_tags
 from xtremedistil.scoring.metrics import by_language, kept_interval
 from xtremedistil.serving.benchmark import model_latency
-from xtremedistil.serving.export import answer_texts, export_saved_model
+from xtremedistil.serving.saved_model import answer_texts, export_saved_model
 
 RESULTS, DISAGREEMENTS = "results.json", "disagreements.json"
 _SHOWN_DISAGREEMENTS = 20

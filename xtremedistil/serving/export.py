@@ -1,148 +1,173 @@
-"""A student as a TF SavedModel that reads raw text and needs tensorflow and tensorflow_text
-alone."""
+"""Exports of a student, each compared with the student before it is handed over."""
 
+import itertools
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from absl import logging
 
 from xtremedistil import artifacts
-from xtremedistil.models.bundle import Bundle
-from xtremedistil.serving.text import GraphTokenizer, valid_utf8
+from xtremedistil.data.examples import Example, detect_format, read_examples
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sample import LANGUAGES, corpus_dir
+from xtremedistil.errors import ConfigError
+from xtremedistil.models.folder import Codec, StudentFolder
+from xtremedistil.scoring.metrics import entity_scores
+from xtremedistil.serving.load import keras_network
+from xtremedistil.serving.onnx_folder import load_onnx, record_check, write_onnx
+from xtremedistil.serving.predictor import Network, Predictor
+
+FORMATS = ("saved_model", "onnx")
+QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8")}
+_CHECKED_TEXTS = 1000
+_SCORES = ("student", "export")
 
 
-class _Served(tf.Module):
-    """What both kinds of student share: raw text to pieces to logits."""
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
 
-    def __init__(self, bundle: Bundle, name: str):
-        super().__init__(name=name)
-        self.tokenizer = GraphTokenizer(bundle.rules)
-        self.model = bundle.model
-        self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
-        self.pad = bundle.rules.id_of(bundle.rules.pad)
-
-    def _read(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Logits, words, their first and last bytes, and the positions of their first pieces."""
-        words, starts, ends = self.tokenizer.words(valid_utf8(texts))
-        pieces, first = self.tokenizer.sentences(self.tokenizer.pieces(words))
-        logits = self.model(tf.gather(self.rows, pieces.to_tensor(self.pad)), training=False)
-        return logits, words, starts, ends, first
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="ids")])
-    def predict(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Logits of `ids`, rows of the student's table."""
-        return {"logits": self.model(ids, training=False)}
-
-
-class ServedTagger(_Served):
-    """Raw text to tags, in one graph.
-
-    Signatures: `tag` (also the default) reads strings, one text each, and gives for each text,
-        padded to the longest: `words`,
-    `tags`, `scores` (probability of the tag among the entity tags), `starts` and `ends` (bytes in
-    the text; -1 where padded) and `counts` (words). `predict` reads `ids`, rows of the student's
-    table, and gives `logits`.
+    Attributes:
+        model: a student's folder.
+        output: folder of the export; what is there is replaced when the new one is whole.
+        format: `saved_model` or `onnx`.
+        quantize: `none`, or `int8` for `onnx`.
+        data: a labeled file; the check then reads its first texts and reports F1 or accuracy too.
+            Without one the check reads the embedded sample corpus.
+        jit_compile: compile the SavedModel's network with XLA.
     """
 
-    def __init__(self, bundle: Bundle):
-        super().__init__(bundle, "tagger")
-        self.entities = tf.constant(bundle.labels.entity_ids)
-        self.names = tf.constant([bundle.labels.names[i] for i in bundle.labels.entity_ids])
+    model: str
+    output: str
+    format: str = "saved_model"
+    quantize: str = "none"
+    data: str = ""
+    jit_compile: bool = False
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
-    def tag(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Words, tags, scores and places of each text."""
-        logits, words, starts, ends, first = self._read(texts)
-        at_words = tf.gather(logits, first.to_tensor(), batch_dims=1)
-        probabilities = tf.nn.softmax(tf.gather(at_words, self.entities, axis=-1))
-        counts = tf.cast(words.row_lengths(), tf.int32)
-        real = tf.sequence_mask(counts)
-        tags = tf.gather(self.names, tf.argmax(probabilities, axis=-1))
-        return {
-            "words": words.to_tensor(""),
-            "tags": tf.where(real, tags, ""),
-            "scores": tf.where(real, tf.reduce_max(probabilities, axis=-1), 0.0),
-            "starts": tf.cast(starts.to_tensor(-1), tf.int32),
-            "ends": tf.cast(ends.to_tensor(-1), tf.int32),
-            "counts": counts,
-        }
-
-
-class ServedClassifier(_Served):
-    """Raw text to a class, in one graph.
-
-    Signatures: `classify` (also the default) reads strings and gives `labels`, `(batch,)`, and
-        `scores`, `(batch, classes)`
-    probabilities in the order of the bundle's labels. `predict` as in `ServedTagger`.
-    """
-
-    def __init__(self, bundle: Bundle):
-        super().__init__(bundle, "classifier")
-        self.names = tf.constant(list(bundle.labels.names))
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
-    def classify(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The best class of each text, and the probabilities of all."""
-        scores = tf.nn.softmax(self._read(texts)[0])
-        return {"labels": tf.gather(self.names, tf.argmax(scores, axis=-1)), "scores": scores}
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ConfigError(
+                f"format is one of {', '.join(FORMATS)}. Received: format={self.format!r}"
+            )
+        if self.quantize not in QUANTIZE[self.format]:
+            raise ConfigError(
+                f"quantize is one of {', '.join(QUANTIZE[self.format])} for {self.format}; int8 is "
+                f"for onnx. Received: quantize={self.quantize!r}"
+            )
+        if self.jit_compile and self.format != "saved_model":
+            raise ConfigError(
+                f"jit_compile is for saved_model. Received: format={self.format} jit_compile=True"
+            )
 
 
-def export_saved_model(student: str, folder: str) -> None:
-    """Writes the SavedModel of a student's folder.
-
-    Args:
-        student: folder of a bundle.
-        folder: where the SavedModel goes; what is there is replaced when the new one is whole.
-    """
-    bundle = Bundle.load(
-        student, fused=False
-    )  # a GPU at export time must not leave its ops in a CPU's graph
-    if bundle.labels.task == "ner":
-        served: Any = ServedTagger(bundle)
-        signatures = {"serving_default": served.tag, "tag": served.tag, "predict": served.predict}
-    else:
-        served = ServedClassifier(bundle)
-        signatures = {
-            "serving_default": served.classify,
-            "classify": served.classify,
-            "predict": served.predict,
-        }
-    part = f"{folder}.part"
-    artifacts.remove(part)
-    artifacts.make_folder(os.path.dirname(folder))
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TensorFlow's notes on names and shards
-    try:
-        tf.saved_model.save(served, part, signatures=signatures)
-    finally:
-        logging.set_verbosity(verbosity)
-    artifacts.remove(folder)
-    artifacts.rename(part, folder)
-
-
-def answer_texts(folder: str, texts: list[str]) -> list[Any]:
-    """What a SavedModel on disk answers.
-
-    Args:
-        folder: of `export_saved_model`.
-        texts: raw text.
+def export(options: ExportOptions) -> dict[str, Any]:
+    """Writes an export and compares it with its student.
 
     Returns:
-        For each text, its words with their tags, as pairs; or for a classifier, its label.
+        What `check` found.
+
+    Raises:
+        ArtifactError: the student's folder is damaged.
+        ConfigError: the student has no such export.
+        DataError: the labeled file is damaged.
     """
+    student = StudentFolder.load(options.model)
+    examples = _examples(options, student.shape.task)
+    part = f"{options.output}.new"
+    artifacts.remove(part)
+    try:
+        if options.format == "onnx":
+            write_onnx(student, part, options.quantize)
+            exported = load_onnx(part).network
+        else:
+            from xtremedistil.serving.saved_model import export_saved_model  # needs TensorFlow
+
+            export_saved_model(options.model, part, options.jit_compile)
+            exported = saved_model_network(part)
+        report = check(student.codec, keras_network(options.model), exported, examples)
+        if not options.data:  # the labels of the embedded corpus are not the student's
+            report = {k: v for k, v in report.items() if k not in _SCORES}
+        if options.format == "onnx":
+            record_check(part, report)
+        artifacts.remove(options.output)
+        artifacts.rename(part, options.output)
+    finally:
+        artifacts.remove(part)
+    return report
+
+
+def _examples(options: ExportOptions, task: str) -> list[Example]:
+    if options.data:
+        kind = detect_format(options.data, task)
+        return list(itertools.islice(read_examples(options.data, kind), _CHECKED_TEXTS))
+    each = -(-_CHECKED_TEXTS // len(LANGUAGES))
+    files = (os.path.join(corpus_dir(), language, "test.tsv.xz") for language in LANGUAGES)
+    parts = (itertools.islice(read_examples(path, "conll"), each) for path in files)
+    return list(itertools.islice(itertools.chain.from_iterable(parts), _CHECKED_TEXTS))
+
+
+def saved_model_network(folder: str) -> Network:
+    """The network of a SavedModel on disk."""
+    import tensorflow as tf  # here, not above: an ONNX export is loaded without
+    import tensorflow_text  # noqa: F401  (registers the ops that the SavedModel holds)
+
     loaded = tf.saved_model.load(folder)
-    answer = {
-        k: np.asarray(v)
-        for k, v in loaded.signatures["serving_default"](texts=tf.constant(texts)).items()
+    predict = loaded.signatures["predict"]
+
+    def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        return predict(ids=tf.constant(ids))["logits"].numpy()
+
+    network.loaded = loaded  # the signature alone does not keep its variables
+    return network
+
+
+def check(
+    codec: Codec, student: Network, exported: Network, examples: Sequence[Example]
+) -> dict[str, Any]:
+    """Compares an export with its student on the same texts.
+
+    Args:
+        codec: of both.
+        student, exported: their networks.
+        examples: texts with their words and labels.
+
+    Returns:
+        `texts`, `max_logit_difference` and `mean_logit_difference` over all wordpieces (texts for
+        classification), `identical_tags` in percent, and `student` and `export`: F1 (the mean of
+        the languages) or accuracy, in percent.
+    """
+    pieces = list(codec.rules.encode([example.words for example in examples]))
+    rows = Ragged.from_lists({"ids": [codec.rows[p.ids] for p in pieces]}, {})
+    labels = codec.labels
+    if labels.task == "ner":
+        first = [p.first + start for p, start in zip(pieces, rows.offsets, strict=False)]
+        places = np.concatenate(first)
+    else:
+        places = np.arange(len(rows))
+    logits = [Predictor(codec, network).logits(rows) for network in (student, exported)]
+    tags = [labels.decode(values[places]) for values in logits]
+    difference = np.abs(logits[0] - logits[1])
+    scores = [_score(found, examples, codec) for found in tags]
+    return {
+        "texts": len(examples),
+        "max_logit_difference": float(difference.max(initial=0)),
+        "mean_logit_difference": float(difference.mean()) if difference.size else 0.0,
+        "identical_tags": 100 * float(np.mean(tags[0] == tags[1])) if len(places) else 100.0,
+        "student": scores[0],
+        "export": scores[1],
     }
-    if "labels" in answer:
-        return [label.decode("utf-8") for label in answer["labels"]]
-    return [
-        [
-            [word.decode("utf-8"), tag.decode("utf-8")]
-            for word, tag in zip(words[:n], tags[:n], strict=True)
-        ]
-        for words, tags, n in zip(answer["words"], answer["tags"], answer["counts"], strict=True)
-    ]
+
+
+def _score(found: np.ndarray, examples: Sequence[Example], codec: Codec) -> float:
+    """F1 or accuracy in percent."""
+    names = np.array(codec.labels.names, object)[found]
+    if codec.labels.task == "classification":
+        return 100 * float(np.mean([[n] == e.tags for n, e in zip(names, examples, strict=True)]))
+    ends = np.cumsum([len(example.words) for example in examples])[:-1]
+    predicted = [part.tolist() for part in np.split(names, ends)]
+    languages = sorted({example.language for example in examples})
+    index = np.array([languages.index(example.language) for example in examples])
+    scores, _ = entity_scores([list(e.tags) for e in examples], predicted, index, languages)
+    return scores["f1"]["mean"]

@@ -8,7 +8,7 @@ from xtremedistil import artifacts
 from xtremedistil.errors import ConfigError
 from xtremedistil.models.folder import BUNDLE, StudentFolder
 from xtremedistil.models.shape import BILSTM
-from xtremedistil.serving.onnx_folder import CARD, load_onnx
+from xtremedistil.serving.onnx_folder import CARD, build_onnx, load_onnx
 from xtremedistil.serving.onnx_model import OnnxModel, can_build
 from xtremedistil.serving.predictor import WINDOW_PIECES, Network, Predictor
 
@@ -50,10 +50,7 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
     if backend == "auto":
         backend = "onnx" if bilstm and can_build() else "keras"
     if backend == "onnx":
-        from xtremedistil.serving.onnx_graph import build  # an extra: onnx may not be installed
-
-        model = build(student.shape, student.weights(), student.head, quantize)
-        network: Network = OnnxModel(model.SerializeToString(), folder, threads)
+        network: Network = OnnxModel(build_onnx(student, quantize), folder, threads)
     elif quantize != "none":
         raise ConfigError(
             "int8 needs ONNX Runtime and a BiLSTM student: pip install 'xtremedistil[onnx]'. "

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from xtremedistil import artifacts
+from xtremedistil.errors import ConfigError
 from xtremedistil.models.folder import Codec, StudentFolder, describe_files, read_described
 from xtremedistil.serving.onnx_model import OnnxModel
 from xtremedistil.serving.predictor import Predictor
@@ -18,24 +19,16 @@ def write_onnx(student: StudentFolder, folder: str, quantize: str) -> None:
 
     Args:
         student: the student.
-        folder: must be there.
+        folder: where it goes.
         quantize: `none` or `int8`.
+
+    Raises:
+        ConfigError: the student is not a BiLSTM, or onnx is not installed.
     """
-    from xtremedistil.serving.onnx_graph import build  # an extra: onnx may not be installed
-
-    model = build(student.shape, student.weights(), student.head, quantize)
-    artifacts.write_bytes(os.path.join(folder, GRAPH), model.SerializeToString())
-    write_card(folder, student, quantize, (GRAPH, *student.codec.save(folder)), {})
-
-
-def write_card(
-    folder: str,
-    student: StudentFolder,
-    quantize: str,
-    files: tuple[str, ...],
-    check: dict[str, Any],
-) -> None:
-    """Writes the card of an export, `check` being what its comparison with the student found."""
+    model = build_onnx(student, quantize)
+    artifacts.make_folder(folder)
+    artifacts.write_bytes(os.path.join(folder, GRAPH), model)
+    files = (GRAPH, *student.codec.save(folder))
     ner = student.shape.task == "ner"
     axes = ["batch", "length", "classes"] if ner else ["batch", "classes"]
     rules = student.codec.rules
@@ -64,10 +57,27 @@ def write_card(
                 + ("; a word's tag is read at its first wordpiece" if ner else ""),
             }
         },
-        "check": check,
+        "check": {},
         "files": describe_files(folder, files),
     }
     artifacts.write_json(os.path.join(folder, CARD), content)
+
+
+def record_check(folder: str, report: dict[str, Any]) -> None:
+    """Adds to an export's card what its comparison with the student found."""
+    path = os.path.join(folder, CARD)
+    artifacts.write_json(path, {**artifacts.read_json(path), "check": report})
+
+
+def build_onnx(student: StudentFolder, quantize: str) -> bytes:
+    """The ONNX file of a student; raises as `write_onnx` does."""
+    try:
+        from xtremedistil.serving.onnx_graph import build  # an extra: only ONNX needs it
+    except ImportError as error:
+        raise ConfigError(
+            f"writing ONNX needs onnx: pip install 'xtremedistil[onnx]'. Received: {error}"
+        ) from error
+    return build(student.shape, student.weights(), student.head, quantize).SerializeToString()
 
 
 def load_onnx(folder: str, threads: int = 0) -> Predictor:

@@ -46,7 +46,7 @@ def predict_lines(
         raise ConfigError(
             f"output is json, or for NER conll. Received: output={output!r} task={predictor.task}"
         )
-    write = {"json": _json, "conll": _conll}[output]
+    write = {"json": as_json, "conll": _conll}[output]
     answer: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
 
     def work(chunk: list[str]) -> str:
@@ -78,7 +78,8 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _json(found: Tagged | Classified) -> str:
+def as_json(found: Tagged | Classified) -> str:
+    """A JSON object and a line end."""
     if isinstance(found, Classified):
         scores = {label: round(score, _DIGITS) for label, score in found.scores.items()}
         return _line({"text": found.text, "label": found.label, "scores": scores})

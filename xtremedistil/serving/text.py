@@ -101,6 +101,8 @@ class Words(NamedTuple):
         words: the strings.
         starts, ends: int32: their first character and the one after their last.
         byte_starts, byte_ends: int32: the same in bytes of the text as it was given.
+        tokens: `(batch, tokens)`: the words and the white space between them.
+        is_word: bool: which of `tokens` are words.
     """
 
     words: tf.RaggedTensor
@@ -108,6 +110,8 @@ class Words(NamedTuple):
     ends: tf.RaggedTensor
     byte_starts: tf.RaggedTensor
     byte_ends: tf.RaggedTensor
+    tokens: tf.RaggedTensor
+    is_word: tf.RaggedTensor
 
 
 class GraphTokenizer(tf.Module):
@@ -154,7 +158,8 @@ class GraphTokenizer(tf.Module):
         _, places = tf.strings.unicode_decode_with_offsets(texts, "UTF-8", errors="replace")
         size = tf.strings.length(texts)[:, None]
         places = tf.concat([tf.cast(places, tf.int32), size], axis=1)
-        return Words(words, starts, ends, _look_up(places, starts), _look_up(places, ends))
+        byte_starts, byte_ends = _look_up(places, starts), _look_up(places, ends)
+        return Words(words, starts, ends, byte_starts, byte_ends, tokens, is_word)
 
     def pieces(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
         """Wordpieces of words.

@@ -1,0 +1,84 @@
+"""The demo page: answers, escapes everything, survives bad requests, listens on loopback."""
+
+import http.client
+import json
+import threading
+
+import numpy as np
+import pytest
+from test_serving import make
+
+import xtremedistil
+from xtremedistil.serving.demo import MAX_REQUEST_BYTES, Demo, make_server, render
+from xtremedistil.serving.predictor import Entity, Tagged
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    student = xtremedistil.load(make(tmp_path_factory.mktemp("ner")))
+    server = make_server(Demo({"student <1>": student, "teacher": student}), port=0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def ask(server, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection(*server.server_address, timeout=60)
+    connection.request(method, path, body, headers or {})
+    response = connection.getresponse()
+    return response.status, response.read().decode("utf-8")
+
+
+def test_listens_on_loopback_unless_told_otherwise(server):
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_every_character_of_a_text_is_escaped(server):
+    text = "<script>alert(1)</script> & \"Anna\" @ANSWERS@ 東京 'x'"
+    body = "text=" + "".join(f"%{b:02X}" for b in text.encode())
+    status, page = ask(server, "POST", "/", body)
+    assert status == 200
+    assert "<script" not in page
+    assert "student &lt;1&gt;" in page
+    assert page.count("東") == 3  # the box, and each model's answer
+    assert page.count("@ANSWERS@") == 3
+    assert ask(server, "GET", "/")[1].count("<section>") == 0
+
+
+def test_entities_are_marked_in_place():
+    entities = [Entity("PER", "A&B", 0, 3, 0.5), Entity("LOC", "x", 5, 6, 1.0)]
+    found = Tagged("A&B <x>", [], [], [], entities)
+    page = render(found, ["LOC", "PER"])
+    assert page.startswith('<mark style="--hue:45" title="50.0%">A&amp;B<small>PER</small></mark>')
+    assert page.endswith(' &lt;<mark style="--hue:0" title="100.0%">x<small>LOC</small></mark>&gt;')
+
+
+def test_the_api_answers_json(server):
+    status, body = ask(server, "POST", "/api", json.dumps({"text": "Anna in Paris"}))
+    assert status == 200
+    assert json.loads(body)["text"] == "Anna in Paris"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/api", "{", 400),
+        ("/api", '{"text": 3}', 400),
+        ("/api", "[" * 100_000, 400),
+        ("/api", '{"text": ""}', 200),
+        ("/other", "x", 404),
+        ("/", b"text=%FF\xff", 200),
+        ("/", np.zeros(MAX_REQUEST_BYTES + 1, np.uint8).tobytes(), 413),
+    ],
+    ids=["cut", "number", "deep", "empty", "path", "bytes", "large"],
+)
+def test_bad_requests_get_an_answer_and_the_server_lives(server, path, body, status):
+    try:
+        assert ask(server, "POST", path, body)[0] == status
+    except (BrokenPipeError, ConnectionResetError):
+        assert status == 413  # it may hang up while the rest of the body still comes
+    assert ask(server, "GET", "/")[0] == 200
+    assert ask(server, "GET", "/missing")[0] == 404

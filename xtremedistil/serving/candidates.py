@@ -1,0 +1,132 @@
+"""The models whose speed is compared: a multilingual BERT and a student with random weights, each
+in every form in which it can be served."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil import artifacts
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.models.bert import BertConfig
+from xtremedistil.models.bundle import Bundle
+from xtremedistil.models.folder import WEIGHTS, StudentFolder
+from xtremedistil.models.shape import StudentShape
+from xtremedistil.models.student import LABEL_HEAD, build_student, deployed
+from xtremedistil.models.teacher import build_teacher
+from xtremedistil.serving.bert_onnx import build_bert
+from xtremedistil.serving.export import saved_model_network
+from xtremedistil.serving.onnx_folder import GRAPH, write_onnx
+from xtremedistil.serving.onnx_model import OnnxModel, onnxruntime
+from xtremedistil.serving.saved_model import export_saved_model
+from xtremedistil.serving.speed import PLAIN_STUDENT, PLAIN_TEACHER, Candidate
+
+# google-bert/bert-base-multilingual-cased.
+MULTILINGUAL_BERT = BertConfig(119_547, 768, 12, 12, 3072)
+Log = Callable[[str], None]
+
+
+def _compiled(model: Callable, jit_compile: bool = False) -> Callable[[np.ndarray], Any]:
+    run = tf.function(lambda ids: model(ids, training=False), jit_compile=jit_compile or None)
+    return lambda ids: run(tf.constant(ids)).numpy()
+
+
+def teacher_candidates(labels: LabelSet, folder: str, threads: int, log: Log) -> list[Candidate]:
+    """Multilingual BERT as a plain `tf.function`, with XLA, and in ONNX Runtime, float32 and int8.
+
+    Args:
+        labels: the classes of its head.
+        folder: for its files.
+        threads: of ONNX Runtime.
+        log: is told what is being done.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # an extra
+
+    log("building multilingual BERT")
+    model = build_teacher(MULTILINGUAL_BERT, labels)
+    logits = keras.Model(model.input, model.output["logits"])
+    count = model.count_params()
+    forms = [
+        Candidate(PLAIN_TEACHER, _compiled(logits), count, 4 * count),
+        Candidate("teacher, tf.function + XLA", _compiled(logits, True), count, 4 * count),
+    ]
+    paths = [os.path.join(folder, f"bert_{form}.onnx") for form in ("float32", "int8")]
+    onnx = build_bert(MULTILINGUAL_BERT, {v.path: v.numpy() for v in model.weights})
+    artifacts.write_bytes(paths[0], onnx.SerializeToString())
+    del onnx
+    log("quantizing it")
+    quantize_dynamic(paths[0], paths[1], weight_type=QuantType.QInt8)
+    for path, form in zip(paths, ("float32", "int8"), strict=True):
+        session = _session(path, threads)
+        forms.append(
+            Candidate(
+                f"teacher, ONNX Runtime {form}",
+                lambda ids, session=session: session.run(None, {"ids": ids})[0],
+                count,
+                artifacts.size(path),
+            )
+        )
+    return forms
+
+
+def _session(path: str, threads: int) -> Any:
+    library = onnxruntime()
+    options = library.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return library.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def student_candidates(
+    shape: StudentShape, rules: WordPiece, labels: LabelSet, folder: str, threads: int, log: Log
+) -> list[Candidate]:
+    """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, and in
+    ONNX Runtime, float32 and int8.
+
+    Args:
+        shape: its sizes.
+        rules, labels: its tokenization and classes; pieces are the first rows of its table.
+        folder: for its files; the student goes to `student/` in it.
+        threads: of ONNX Runtime.
+        log: is told what is being done.
+    """
+    log("building and exporting the student")
+    model = deployed(build_student(shape, 0.0, fused=False), LABEL_HEAD)
+    rows = np.arange(len(rules.vocabulary), dtype=np.int32)
+    bundle = Bundle(model, shape, LABEL_HEAD, rules, rows, labels)
+    student = os.path.join(folder, "student")
+    bundle.save(student)
+    count = shape.deployed_parameters
+    weights = artifacts.size(os.path.join(student, WEIGHTS))
+    forms = [
+        Candidate(PLAIN_STUDENT, _compiled(model), count, weights),
+        Candidate("student, tf.function + XLA", _compiled(model, True), count, weights),
+    ]
+    for name, jit_compile in (("SavedModel", False), ("SavedModel + XLA", True)):
+        path = os.path.join(folder, "xla" if jit_compile else "saved_model")
+        export_saved_model(student, path, jit_compile)
+        network = saved_model_network(path)
+        forms.append(
+            Candidate(f"student, {name}", lambda ids, n=network: n(ids, None), count, weights)
+        )
+
+    described = StudentFolder.load(student)
+    for quantize in ("none", "int8"):
+        path = os.path.join(folder, f"onnx_{quantize}")
+        write_onnx(described, path, quantize)
+        graph = os.path.join(path, GRAPH)
+        network = OnnxModel(artifacts.read_bytes(graph), graph, threads)
+        form = "float32" if quantize == "none" else quantize
+        forms.append(
+            Candidate(
+                f"student, ONNX Runtime {form}",
+                lambda ids, n=network: n(ids, np.full(len(ids), ids.shape[1], np.int32)),
+                count,
+                artifacts.size(graph),
+            )
+        )
+    return forms

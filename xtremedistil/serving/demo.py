@@ -1,0 +1,186 @@
+"""A small page to try a student on: text in, entities highlighted, the time it took.
+
+The standard library's server, on the loopback address unless told otherwise. It is for trying out,
+not for serving: use TF Serving or ONNX Runtime for that.
+"""
+
+import html
+import json
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+from xtremedistil.errors import DataError, XtremeDistilError
+from xtremedistil.serving.entities import entity_type
+from xtremedistil.serving.predictor import Classified, Predictor, Tagged
+from xtremedistil.serving.stream import as_json
+
+MAX_REQUEST_BYTES = 1 << 20
+_EXAMPLE = "Marie Curie was born in Warsaw, worked in Paris and founded the Curie Institute."
+_HUES = 8
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>XtremeDistil</title>
+<style>
+body { font: 17px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222; background: #fff; }
+textarea { width: 100%; height: 8rem; font: inherit; box-sizing: border-box; padding: .5rem; }
+button { font: inherit; padding: .3rem 1.2rem; }
+section { border-top: 1px solid #ccc; margin-top: 1rem; }
+h2 { font-size: 1rem; margin: .6rem 0 0; }
+.time { color: #666; font-weight: normal; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+mark { border-radius: .25rem; padding: 0 .2rem; background: hsl(var(--hue) 80% 85%); }
+mark small { font-size: .65rem; margin-left: .3rem; font-weight: bold; }
+.error { color: #a00; }
+</style></head><body>
+<h1>XtremeDistil</h1>
+<form method="post" action="/"><textarea name="text" dir="auto" autofocus>@TEXT@</textarea>
+<p><button>Read</button></p></form>
+@ANSWERS@
+</body></html>
+"""
+
+
+def render(found: Tagged | Classified, types: list[str]) -> str:
+    """The answer as HTML, with every character of the text escaped.
+
+    Args:
+        found: of a predictor.
+        types: entity types, each with a colour of its own.
+    """
+    if isinstance(found, Classified):
+        scores = sorted(found.scores.items(), key=lambda item: -item[1])
+        rows = "".join(f"<li>{html.escape(k)}: {100 * v:.1f}%</li>" for k, v in scores)
+        return f"<ol>{rows}</ol>"
+    parts, end = [], 0
+    for entity in found.entities:
+        parts.append(html.escape(found.text[end : entity.start]))
+        hue = 360 * (types.index(entity.type) % _HUES) // _HUES
+        parts.append(
+            f'<mark style="--hue:{hue}" title="{100 * entity.score:.1f}%">'
+            f"{html.escape(entity.text)}<small>{html.escape(entity.type)}</small></mark>"
+        )
+        end = entity.end
+    return "".join(parts) + html.escape(found.text[end:])
+
+
+class Demo:
+    """The page's content, without the server.
+
+    Attributes:
+        models: predictors by the name that the page shows, the student first.
+    """
+
+    def __init__(self, models: dict[str, Predictor]):
+        self.models = models
+
+    def answers(self, text: str) -> dict[str, tuple[Any, float]]:
+        """What each model says of a text, and the milliseconds it took."""
+        found = {}
+        for name, predictor in self.models.items():
+            read: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
+            start = time.perf_counter()
+            answer = read(text)
+            found[name] = (answer, 1000 * (time.perf_counter() - start))
+        return found
+
+    def page(self, text: str | None) -> str:
+        """The whole page; None is the first visit."""
+        sections = []
+        for name, (found, milliseconds) in self.answers(text).items() if text else ():
+            types = [] if isinstance(found, Classified) else sorted(_types(self.models[name]))
+            sections.append(
+                f"<section><h2>{html.escape(name)} "
+                f'<span class="time">{milliseconds:.2f} ms</span></h2>'
+                f'<div class="text" dir="auto">{render(found, types)}</div></section>'
+            )
+        shown = _EXAMPLE if text is None else text
+        filled = _PAGE.replace("@ANSWERS@", "\n".join(sections))
+        return filled.replace("@TEXT@", html.escape(shown), 1)
+
+
+def _types(predictor: Predictor) -> set[str]:
+    return {entity_type(name) for name in predictor.codec.labels.names}
+
+
+def make_server(demo: Demo, port: int = 8080, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+    """A server that answers until it is shut down.
+
+    `GET /` is the page, `POST /` with the form's field `text` the page with answers, and
+    `POST /api` with `{"text": "..."}` the entities or the class as JSON.
+
+    Args:
+        demo: the content.
+        port: 0 for any that is free.
+        host: the address to listen at; others than the loopback address are open to the network.
+    """
+    handler = type("Handler", (_Handler,), {"demo": demo})
+    return ThreadingHTTPServer((host, port), handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    demo: Demo
+
+    def do_GET(self) -> None:
+        if self.path != "/":
+            self._send(HTTPStatus.NOT_FOUND, "no such page", "text/plain")
+        else:
+            self._send(HTTPStatus.OK, self.demo.page(None), "text/html")
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            self._send(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing", "text/plain")
+        elif int(length) > MAX_REQUEST_BYTES:
+            self._send(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"a request has at most {MAX_REQUEST_BYTES} bytes. Received: {length}",
+                "text/plain",
+            )
+        else:
+            self._answer(self.rfile.read(int(length)).decode("utf-8", "replace"))
+
+    def _answer(self, body: str) -> None:
+        try:
+            if self.path == "/api":
+                self._send(HTTPStatus.OK, self._json(body), "application/json")
+            elif self.path == "/":
+                fields = parse_qs(body, keep_blank_values=True)
+                text = fields.get("text", [""])[0].replace("\r\n", "\n")
+                self._send(HTTPStatus.OK, self.demo.page(text), "text/html")
+            else:
+                self._send(HTTPStatus.NOT_FOUND, "no such page", "text/plain")
+        except XtremeDistilError as error:
+            self._send(HTTPStatus.BAD_REQUEST, str(error), "text/plain")
+
+    def _json(self, body: str) -> str:
+        try:
+            text = json.loads(body)["text"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DataError(
+                f'a request is {{"text": "..."}}. Received: {body[:60]!r} ({error!r})'
+            ) from error
+        if not isinstance(text, str):
+            raise DataError(f"a text is a string. Received: {type(text).__name__}")
+        found, _ = next(iter(self.demo.answers(text).values()))
+        return as_json(found)
+
+    def _send(self, status: HTTPStatus, body: str, kind: str) -> None:
+        content = body.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """No line for every request."""
