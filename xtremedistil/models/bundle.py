@@ -1,12 +1,14 @@
 """A deployable student as one folder: weights, shape, vocabulary, labels. It needs no teacher and
 no trainer."""
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from xtremedistil import artifacts
@@ -17,6 +19,15 @@ from xtremedistil.models.student import StudentShape, build_student, deployed
 from xtremedistil.models.weights import load_weights, save_weights
 
 _BUNDLE, _WEIGHTS, _ROWS, _FORMAT = "bundle.json", "weights.safetensors", "rows.safetensors", 1
+# What a description that is not one may cause on its way to a model.
+_MALFORMED = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    safetensors.SafetensorError,
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,9 @@ class Bundle:
         content = artifacts.read_json(path)
         try:
             return cls._from_content(content, folder, fused)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, XtremeDistilError):
-                raise
+        except XtremeDistilError:
+            raise
+        except _MALFORMED as error:
             raise ArtifactError(f"{path}: not a description of a student ({error!r}).") from error
 
     @classmethod
@@ -95,19 +106,44 @@ class Bundle:
             )
         for name in (_WEIGHTS, _ROWS, "vocab.txt", "tokenizer_config.json"):
             artifacts.check_file(os.path.join(folder, name), content["files"][name])
+        if artifacts.exists(foreign := os.path.join(folder, "tokenizer.json")):
+            raise ArtifactError(f"{foreign}: no part of a student; it would replace vocab.txt.")
         shape = StudentShape(**content["shape"])
+        _check_size(shape, os.path.join(folder, _WEIGHTS))
         model = deployed(build_student(shape, 0.0, fused=fused), content["head"])
         load_weights(os.path.join(folder, _WEIGHTS), model)
         rows = safetensors.numpy.load(artifacts.read_bytes(os.path.join(folder, _ROWS)))["rows"]
         rules = WordPiece.from_folder(folder)
         labels = LabelSet(tuple(content["labels"]), content["task"])
         if (
-            len(rows) != len(rules.vocabulary)
+            rows.dtype != np.int32
+            or rows.shape != (len(rules.vocabulary),)
+            or rows.min() < 0
             or rows.max() >= shape.vocabulary_size
             or len(labels) != shape.classes
         ):
             raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit each other.")
         return cls(model, shape, content["head"], rules, rows, labels)
+
+
+def _check_size(shape: StudentShape, path: str) -> None:
+    """Compares a described shape with the file of weights, before anything of that shape is built.
+
+    Raises:
+        ArtifactError: they have different numbers of weights, or the sizes are no sizes.
+    """
+    sizes = [value for value in shape.to_dict().values() if not isinstance(value, str)]
+    legal = all(type(value) is int and value > 0 for value in sizes)
+    with artifacts.open_read(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(length) if length <= artifacts.size(path) else b""
+    tensors = artifacts.parse_json(header, path)
+    found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
+    if not legal or shape.deployed_parameters != found:
+        raise ArtifactError(
+            f"{path}: {found:,} weights, which are not those of the described student. Received: "
+            f"shape={shape.to_dict()}"
+        )
 
 
 def bundle_bytes(folder: str) -> int:
