@@ -16,6 +16,7 @@ ORDER = [
     "progress",
     "disk",
     "artifacts",
+    "workers",
     "parts",
     "data",
     "models",

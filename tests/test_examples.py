@@ -85,6 +85,7 @@ def test_a_byte_order_mark_is_dropped(write):
         (CONLL, "ner", True, "conll"),
         ("a b\tO O\n", "ner", True, "tsv"),
         ("", "ner", True, "text"),
+        ("\x0b\na\tO\n\n", "ner", False, "conll"),  # a line of odd spaces alone
     ],
 )
 def test_formats_are_told_by_content(write, text, task, unlabeled, expected):
@@ -142,6 +143,12 @@ def test_broken_iob2_is_repaired_on_request_and_counted(write):
     (example,) = read_examples(path, "conll", rules=Rules(repair_iob2=True))
     assert example.tags == ["B-LOC", "I-LOC", "B-PER"]
     assert example.repaired == 2
+
+
+def test_a_sentence_without_an_end_is_refused_before_it_fills_memory(write):
+    path = write("a\tO\n" * 30 + "b\tB-\n")  # the broken line is never reached
+    with pytest.raises(DataError, match=r"train.tsv:1: 21 words, and a sentence may have 20"):
+        read(path, "conll", max_words=20)
 
 
 def test_invalid_utf8_names_the_byte(write):

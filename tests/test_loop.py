@@ -7,7 +7,7 @@ import signal
 import keras
 import numpy as np
 import pytest
-import safetensors
+import safetensors.numpy
 import tensorflow as tf
 
 from xtremedistil import interruption
@@ -15,7 +15,8 @@ from xtremedistil.data.pipeline import InMemory
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.errors import TrainingError
 from xtremedistil.training import loop as loop_module
-from xtremedistil.training.loop import STATE_FILE, LoopOptions, Stream, Term, Training, train
+from xtremedistil.training.loop import STATE_FILE, train
+from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
 
 
 def rows_of(number, seed):
@@ -209,6 +210,45 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(tmp_path):
     with pytest.raises(TrainingError, match=message):
         train(model, training(loss=exploding), LoopOptions(str(tmp_path)))
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def tiny_gradients(outputs, batch):
+    loss, count = squared(outputs, batch)
+    return loss * 1e-7, count  # 6e-8 is the smallest number of float16
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_keeps_small_gradients(tmp_path, policy):
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        model, again = build(), build()
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    table = model.get_layer("embeddings").embeddings.numpy()
+    result = train(model, training(epochs=1, loss=tiny_gradients), LoopOptions(str(tmp_path)))
+    assert result["history"][1]["validation_loss"] < result["history"][0]["validation_loss"]
+    changed = model.get_layer("embeddings").embeddings.numpy() != table
+    assert changed[1:].all()
+    train(again, training(epochs=1, loss=tiny_gradients), LoopOptions(str(tmp_path)))  # taken up
+    assert same_weights(model, again)
+
+
+def test_float16_that_overflows_lowers_its_scale_and_goes_on(tmp_path):
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        model = build()
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+
+    def large(outputs, batch):
+        loss, count = squared(outputs, batch)
+        return loss * 1e4, count
+
+    options = LoopOptions(str(tmp_path))
+    result = train(model, training(loss=large), options)
+    scale = safetensors.numpy.load_file(str(tmp_path / STATE_FILE))["optimizer.00003"]
+    assert scale < 2.0**15
+    assert result["history"][-1]["validation_loss"] < 0.5 * result["history"][0]["validation_loss"]
 
 
 def test_compiled_training_learns_the_same(tmp_path):

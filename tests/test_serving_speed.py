@@ -1,4 +1,4 @@
-"""The benchmark: its teacher's graph is the teacher, its arithmetic is right, its table is whole."""
+"""The benchmark: its teacher is the teacher, its arithmetic is right, its table is whole."""
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def test_sizes_are_those_of_the_paper():
     )
     assert round((embeddings + c.blocks * block + 11 * (c.width + 1)) / 1e6, 1) == 177.3
     student = StudentShape(88_500, 50, 200, 768, 11)
-    # by hand: 2 directions of 4 x 200 x 250, projection 400 x 768, head 768 x 11; two each; 32 pieces
+    # 2 directions of 4 x 200 x 250, projection 400 x 768, head 768 x 11; two each; 32 pieces
     by_hand = 2 * 32 * (400_000 + 307_200 + 8_448)
     assert speed.student_operations(student) == by_hand == 45_801_472
 

@@ -2,19 +2,27 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
 
 from xtremedistil.data.pipeline import epoch_batches
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.distil.distiller import _term
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
 from xtremedistil.distil.targets import (
+    LiveTargets,
     StoredTargets,
     make_targets,
     missing_targets,
+    targets_bytes,
     teacher_outputs,
 )
 from xtremedistil.errors import ArtifactError, TrainingError
+from xtremedistil.models.student import StudentShape, build_student
 from xtremedistil.parts import Part
+from xtremedistil.training.loop import train
+from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
 SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]
@@ -141,3 +149,54 @@ def test_values_beyond_half_precision_stop_the_pass(folders):
 
     with pytest.raises(TrainingError, match="do not fit half precision"):
         make(folders, huge)
+
+
+def test_the_disk_they_take_is_known_before(folders):
+    _, part = folders
+    make(folders)
+    shards = [{"sentences": 6, "pieces": 34}] * 2  # one of twelve pieces is cut at eight
+    expected = targets_bytes(shards, [2, 2], 8, per_text=False)
+    names = [part.path(kind, name) for kind in ("logits", "states-03") for name in NAMES[1:]]
+    loaded = [Ragged.load(name) for name in names]
+    found = sum(r.offsets.nbytes + sum(v.nbytes for v in r.pieces.values()) for r in loaded)
+    assert found == pytest.approx(expected, rel=0.15)
+    assert targets_bytes(shards, [768], 8, per_text=True) == 12 * (8 + 2 * 768)
+    million = [{"sentences": 7_200_000, "pieces": 16 * 7_200_000}]
+    assert targets_bytes(million, [768], 32, per_text=False) == pytest.approx(177e9, rel=0.01)
+
+
+def test_live_targets_give_the_losses_of_stored_ones(folders, tmp_path):
+    keras.utils.set_random_seed(3)
+    ids = keras.Input((None,), dtype="int32")
+    states = keras.layers.Embedding(1000, 4, embeddings_initializer="normal")(ids)
+    states = keras.layers.Dense(5, "tanh", kernel_initializer="orthogonal")(states)
+    teacher = keras.Model(ids, {"states": states, "logits": keras.layers.Dense(3)(states)})
+
+    def forward(ids, mask):
+        outputs = teacher(ids)
+        return {"logits": np.asarray(outputs["logits"]), "states-03": np.asarray(outputs["states"])}
+
+    stored = make(folders, forward)
+    rows = np.where(ROWS, 1 + ROWS % 50, 0).astype(np.int32)  # the student's table is smaller
+    common = {"sentences": stored.sentences, "shards": SHARDS, "length": 8, "rows": rows}
+    stored = StoredTargets(**common, part=stored.part, kinds=stored.kinds)
+    live = LiveTargets(**common, teacher=teacher, kinds=("logits", "states"))
+    histories = []
+    for targets, complete in ((stored, None), (live, live.complete)):
+        shape = StudentShape(60, 6, 5, 5, 3)
+        student = build_student(shape, dropout=0.2, seed=1)
+        losses = (LOGITS, REPRESENTATION)
+        training = Training(
+            name="live",
+            terms=[Term(loss, "t", 1.0, _term(loss, "kld", False)) for loss in losses],
+            streams={"t": Stream(targets.source(), targets.validation(), 4, complete)},
+            epochs=3,
+            optimizer=lambda steps: keras.optimizers.Adam(1e-2),
+            seed=[0],
+        )
+        options = LoopOptions(str(tmp_path / f"{complete is None}"))
+        histories.append(train(student, training, options)["history"])
+    for one, other in zip(*histories, strict=True):
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], abs=1e-5)
+        assert one["loss"] == (other["loss"] and pytest.approx(other["loss"], abs=1e-5))
+    assert histories[0][-1]["loss"] < histories[0][1]["loss"]

@@ -78,10 +78,12 @@ def open_read(path: str) -> BinaryIO:
     """Opens a file for reading bytes.
 
     Raises:
-        ArtifactError: it is not there.
+        ArtifactError: it is not there, or is no plain file.
     """
     if not exists(path):
         raise ArtifactError(f"{path}: no such file.")
+    if is_folder(path) or not (is_remote(path) or os.path.isfile(path)):
+        raise ArtifactError(f"{path}: not a plain file.")  # a pipe would be waited for
     return _gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb")
 
 

@@ -297,6 +297,31 @@ class RunConfig(Checked):
     save_every: float = option(
         300.0, "Seconds between two saves of a training step's state.", low=0.0
     )
+    deterministic: bool = option(
+        False,
+        "Make a GPU give the same weights twice (TensorFlow's op determinism); slower. A CPU does "
+        "so anyway.",
+    )
+    targets: str = option(
+        "stored",
+        "Where the teacher's targets come from. stored: one pass, kept on disk. live: the teacher "
+        "runs inside each training step, for a transfer set whose targets the disk cannot hold.",
+        choices=("stored", "live"),
+    )
+    distribution: str = option(
+        "none",
+        "Devices to train on, with tf.distribute. none: one. mirrored: all GPUs of this machine. "
+        "multi_worker: all workers that TF_CONFIG names, which share --output_dir.",
+        choices=("none", "mirrored", "multi_worker"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.jit_compile and self.distribution != "none":
+            raise ConfigError(
+                "--jit_compile goes with --distribution=none: replicas exchange gradients inside "
+                f"the step, which XLA cannot compile. Received: distribution={self.distribution}"
+            )
 
 
 @dataclass(frozen=True)
@@ -315,6 +340,11 @@ class Config:
             raise ConfigError(
                 "--teacher_per_language goes with --stage=teacher: students are distilled from one "
                 f"teacher of all languages. Received: stage={self.run.stage}"
+            )
+        if self.teacher.teacher_per_language and self.run.distribution == "multi_worker":
+            raise ConfigError(
+                "--teacher_per_language trains on the GPUs of one machine: --distribution=none or "
+                "mirrored. Received: distribution=multi_worker"
             )
         if self.data.data_format not in formats[self.data.task]:
             raise ConfigError(

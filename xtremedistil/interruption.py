@@ -9,6 +9,7 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 from absl import logging
 
@@ -81,6 +82,15 @@ def check() -> None:
     Raises:
         Interrupted: one does.
     """
-    if _Noted.number is not None:
-        number, _Noted.number = _Noted.number, None
-        raise Interrupted(number)
+    if noted():
+        stop()
+
+
+def stop() -> NoReturn:
+    """Stops now: by the signal that waits, or as if by SIGTERM, since another worker was told to.
+
+    Raises:
+        Interrupted: always.
+    """
+    number, _Noted.number = _Noted.number, None
+    raise Interrupted(signal.SIGTERM if number is None else number)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,10 +13,12 @@ from absl import logging
 from xtremedistil import artifacts, disk
 from xtremedistil.errors import ArtifactError
 from xtremedistil.resources import measured
+from xtremedistil.workers import ALONE, Workers
 
 # Does the work of a part; returns its results and the names of the files to checksum.
 Maker = Callable[[], tuple[Mapping[str, Any], tuple[str, ...]]]
 INPUTS, DONE = "inputs.json", "done.json"
+_PATIENCE = 120  # seconds
 
 
 class Part:
@@ -26,12 +29,14 @@ class Part:
     and its maker may go on.
     """
 
-    def __init__(self, folder: str, inputs: Mapping[str, Any]):
+    def __init__(self, folder: str, inputs: Mapping[str, Any], workers: Workers = ALONE):
         """Args:
         folder: where the part lives.
         inputs: what its content depends on, as flat JSON values.
+        workers: who makes it: the chief alone writes, unless `make` says otherwise, and all of
+            them call `results`, `make` and `ensure`.
         """
-        self.folder = folder
+        self.folder, self.workers = folder, workers
         self.inputs = json.loads(json.dumps(dict(inputs)))
 
     def path(self, *names: str) -> str:
@@ -44,7 +49,7 @@ class Part:
         return artifacts.fingerprint(self.inputs)
 
     def check(self, overwrite: bool) -> None:
-        """Makes sure that the folder is empty or belongs to these inputs.
+        """Makes sure that the folder is empty or belongs to these inputs (the chief does).
 
         Args:
             overwrite: empty the folder instead of stopping.
@@ -52,6 +57,8 @@ class Part:
         Raises:
             ArtifactError: another configuration made it.
         """
+        if not self.workers.chief:
+            return
         if artifacts.exists(self.path(INPUTS)):
             found = self._found_inputs()
             if found is None:
@@ -98,23 +105,36 @@ class Part:
         if not artifacts.exists(self.path(INPUTS)):
             artifacts.write_json(self.path(INPUTS), self.inputs)
 
-    def finish(self, results: Mapping[str, Any], files: tuple[str, ...] = ()) -> dict[str, Any]:
+    def finish(self, results: Mapping[str, Any], files: tuple[str, ...] = ()) -> None:
         """Marks the part as done.
 
         Args:
             results: JSON values to keep with it.
             files: names inside the folder whose size and checksum are recorded.
-
-        Returns:
-            The results, as a later run reads them.
         """
         described = {name: artifacts.describe_file(self.path(name)) for name in files}
         done = {"results": dict(results), "files": described, "fingerprint": self.fingerprint}
         artifacts.write_json(self.path(DONE), done)
-        return artifacts.read_json(self.path(DONE))["results"]
 
     def results(self) -> dict[str, Any] | None:
         """What `finish` recorded, or None while the part is not done or a file of it is damaged."""
+        found = self._results() if self.workers.chief else None
+        if not self.workers.agree(found is not None):
+            return None
+        return found if self.workers.chief else self._recorded()
+
+    def _recorded(self) -> dict[str, Any]:
+        """What `finish` recorded; a shared file system may show it to others a little later."""
+        for _ in range(_PATIENCE):
+            if artifacts.exists(self.path(DONE)):
+                return artifacts.read_json(self.path(DONE))["results"]
+            time.sleep(1)
+        raise ArtifactError(
+            f"{self.path(DONE)}: the chief wrote it, and this worker does not see it: workers "
+            "must share --output_dir."
+        )
+
+    def _results(self) -> dict[str, Any] | None:
         if not artifacts.exists(self.path(DONE)):
             return None
         try:
@@ -127,30 +147,41 @@ class Part:
             artifacts.remove(self.path(DONE))
             return None
 
-    def make(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
+    def make(
+        self, maker: Maker, scratch: tuple[str, ...] = (), together: bool = False
+    ) -> dict[str, Any]:
         """Makes the part.
 
         Args:
             maker: does the work; returns results and the names of the files to checksum.
             scratch: names of files that a half-done part needs and a done one does not.
+            together: every worker runs the maker; else the chief alone.
 
         Returns:
             The results, with `seconds` and `peak_memory_bytes` of the work, unless the maker knows
             better.
         """
-        self.begin()
+        if self.workers.chief:
+            self.begin()
+        self.workers.meet()
         cost: dict[str, float] = {}
-        with measured(cost):
-            results, files = maker()
-        made = self.finish({**cost, **results}, files)
-        for name in scratch:
-            artifacts.remove(self.path(name))
-        return made
+        if self.workers.chief or together:
+            with measured(cost):
+                results, files = maker()
+        self.workers.meet()
+        if self.workers.chief:
+            self.finish({**cost, **results}, files)
+            for name in scratch:
+                artifacts.remove(self.path(name))
+        self.workers.meet()
+        return self._recorded()
 
-    def ensure(self, maker: Maker, scratch: tuple[str, ...] = ()) -> dict[str, Any]:
+    def ensure(
+        self, maker: Maker, scratch: tuple[str, ...] = (), together: bool = False
+    ) -> dict[str, Any]:
         """The part's results, as recorded, or as `make` makes them."""
         results = self.results()
-        return self.make(maker, scratch) if results is None else results
+        return self.make(maker, scratch, together) if results is None else results
 
 
 def _short(value: Any) -> str:

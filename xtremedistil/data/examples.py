@@ -141,8 +141,9 @@ def detect_format(path: str, task: str, unlabeled: bool = False) -> str:
             continue
         lines += 1
         columns = line.split("\t")
-        tags = (columns if len(columns) > 1 else line.split())[-1].split(" ")
-        if (len(columns) > 1 or len(line.split()) > 1) and all(_is_tag(tag) for tag in tags):
+        fields = columns if len(columns) > 1 else line.split() or [line]  # it may be odd spaces
+        tags = fields[-1].split(" ")
+        if len(fields) > 1 and all(_is_tag(tag) for tag in tags):
             tagged += 1
         several = several or (len(columns) > 1 and len(tags) > 1)
     if unlabeled and (tagged < lines or not lines or task == "classification"):
@@ -183,10 +184,12 @@ def read_examples(
     Raises:
         DataError: a line breaks a rule of the format.
     """
-    reader = {"conll": _conll, "tsv": _tsv, "classification": _classification, "text": _text}[
-        file_format
-    ]
-    for example in reader(path, language):
+    if file_format == "conll":
+        examples = _conll(path, language, rules.max_words)
+    else:
+        reader = {"tsv": _tsv, "classification": _classification, "text": _text}[file_format]
+        examples = reader(path, language)
+    for example in examples:
         if len(example.words) > rules.max_words:
             raise _fail(
                 path,
@@ -201,7 +204,8 @@ def read_examples(
         yield example
 
 
-def _conll(path: str, language: str) -> Iterator[Example]:
+def _conll(path: str, language: str, max_words: int) -> Iterator[Example]:
+    """Sentences; one without an end is given as soon as it is too long, while memory holds it."""
     words, tags, first = [], [], 0
     for number, line in read_lines(path):
         if not line.strip(" ") or line.startswith("-DOCSTART-"):
@@ -220,6 +224,8 @@ def _conll(path: str, language: str) -> Iterator[Example]:
             first = number
         words.append(columns[0])
         tags.append(columns[-1])
+        if len(words) > max_words:
+            break
     if words:
         yield Example(words, tags, language, path, first)
 

@@ -21,6 +21,7 @@ SPLIT_NAMES = {
     "test": ("test",),
     "transfer": ("transfer", "unlabeled"),
 }
+MAX_LANGUAGES, MAX_LABELS = 1000, 10_000  # more are a mistake, and would not fit 16 bits
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,19 @@ class Reader:
             f"reading {split}", None, "sentences", iterable=self.examples(sources)
         ):
             language_of.append(languages.setdefault(example.language, len(languages)))
+            if len(languages) > MAX_LANGUAGES:
+                raise DataError(
+                    f"{example.where}: more than {MAX_LANGUAGES:,} languages: tags like `en:O` "
+                    f"name them. Received: language={example.language!r}"
+                )
             repaired += example.repaired
             names = example.tags or ()
             ids = [labels.setdefault(name, len(labels)) for name in names]
+            if len(labels) > MAX_LABELS:
+                raise DataError(
+                    f"{example.where}: more than {MAX_LABELS:,} different labels: is this really "
+                    f"a column of labels? Received: label={names[0]!r}"
+                )
             label_of.append(ids[0] if ids and self.task == "classification" else 0)
         return Scan(
             np.array(language_of, np.int16),

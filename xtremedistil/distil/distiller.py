@@ -17,7 +17,8 @@ from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
 from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
 from xtremedistil.models.weights import load_weights, save_weights
 from xtremedistil.parts import Part
-from xtremedistil.training.loop import STATE_FILE, LoopOptions, Stream, Term, Training, train
+from xtremedistil.training.loop import STATE_FILE, train
+from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
 
 WEIGHTS = "weights.safetensors"
 LABELED, TRANSFER = "labeled", "transfer"
@@ -30,14 +31,14 @@ class DistillationData:
     Attributes:
         labeled: D_l with `labels`, cut to the training length, of a language or (None) of all.
         dev: labeled sentences to validate on, likewise.
-        transfer: from the target kinds (`logits`, `states`) to D_u with them, and its held-out
-            slice.
+        transfer: from the target kinds (`logits`, `states`) to D_u with them, its held-out slice,
+            and what completes a batch of either (`Stream.complete`).
         classification: whether `labels` and targets are per text.
     """
 
     labeled: Callable[[str | None], Ragged]
     dev: Callable[[str | None], Ragged]
-    transfer: Callable[[tuple[str, ...]], tuple[Source, Ragged]]
+    transfer: Callable[[tuple[str, ...]], tuple[Source, Ragged, Callable | None]]
     classification: bool
 
 
@@ -99,18 +100,19 @@ class Distiller:
         def train_step() -> tuple[dict[str, Any], tuple[str, ...]]:
             set_trainable(self.model, step.trained, step.heads)
             result = train(self.model, training, self.options(part))
-            save_weights(part.path(WEIGHTS), self.model)
+            if part.workers.chief:
+                save_weights(part.path(WEIGHTS), self.model)
             return result, (WEIGHTS,)
 
-        return part.make(train_step, scratch=(STATE_FILE,))
+        return part.make(train_step, scratch=(STATE_FILE,), together=True)
 
     def _training(self, step: Step, number: int, title: str) -> Training:
         config, data = self.config, self.data
         streams = {}
         kinds = {LOGITS: "logits", REPRESENTATION: "states"}
         if wanted := tuple(kind for loss, kind in kinds.items() if loss in step.losses):
-            source, held_out = data.transfer(wanted)
-            streams[TRANSFER] = Stream(source, held_out, config.batch_size)
+            source, held_out, complete = data.transfer(wanted)
+            streams[TRANSFER] = Stream(source, held_out, config.batch_size, complete)
         if LABELS in step.losses:
             labeled, dev = data.labeled(step.language), data.dev(step.language)
             streams[LABELED] = Stream(InMemory(labeled), dev, config.batch_size)

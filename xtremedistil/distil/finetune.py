@@ -12,7 +12,8 @@ from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.pipeline import InMemory
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.losses import label_loss
-from xtremedistil.training.loop import LoopOptions, Stream, Term, Training, train
+from xtremedistil.training.loop import train
+from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
 
 _UNDECAYED = ("bias", "gamma", "beta")
 

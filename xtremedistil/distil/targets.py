@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from xtremedistil import artifacts
 from xtremedistil.data.pipeline import InShards, ordered_batches
@@ -116,8 +117,44 @@ def _put(
     arrays[name][where] = values
 
 
+def targets_bytes(
+    shards: Sequence[Mapping[str, Any]], widths: Sequence[int], length: int, per_text: bool
+) -> int:
+    """About how many bytes the targets of some shards take on disk.
+
+    Args:
+        shards: as `prepare_transfer` described them.
+        widths: of each kind of target: classes, or the teacher's width.
+        length: pieces that training sees of a sentence.
+        per_text: whether there is one target per text, and not per piece.
+    """
+    positions = sum(
+        s["sentences"] if per_text else min(s["pieces"], s["sentences"] * length) for s in shards
+    )
+    offsets = sum(8 * s["sentences"] for s in shards) * len(widths)
+    return offsets + sum(positions * width * np.dtype(np.float16).itemsize for width in widths)
+
+
+class _InSentenceShards:
+    """What stored and live targets share: the sentences, in the shards of the transfer set."""
+
+    def source(self) -> InShards:
+        """The shards to train on."""
+        return InShards(
+            [shard["sentences"] for shard in self.shards],
+            lambda i: self._load(self.shards[i]["name"]),
+        )
+
+    def validation(self) -> Ragged:
+        """The held-out sentences."""
+        return self._load(VALIDATION)
+
+    def _sentences(self, name: str) -> Ragged:
+        return read_sentences(self.sentences, name, self.verified).truncate(self.length)
+
+
 @dataclass(frozen=True)
-class StoredTargets:
+class StoredTargets(_InSentenceShards):
     """Transfer sentences with the teacher's targets, as a source of batches.
 
     Attributes:
@@ -137,20 +174,9 @@ class StoredTargets:
     rows: np.ndarray
     verified: set[str] = dataclasses.field(default_factory=set)
 
-    def source(self) -> InShards:
-        """The shards to train on."""
-        return InShards(
-            [shard["sentences"] for shard in self.shards],
-            lambda i: self._load(self.shards[i]["name"]),
-        )
-
-    def validation(self) -> Ragged:
-        """The held-out sentences."""
-        return self._load(VALIDATION)
-
     def _load(self, name: str) -> Ragged:
         """One shard: `ids` are rows of the student's table."""
-        rows = read_sentences(self.sentences, name, self.verified).truncate(self.length)
+        rows = self._sentences(name)
         pieces, sentences = {"ids": self.rows[rows.pieces["ids"]]}, {}
         for kind, folder in self.kinds.items():
             path = self.part.path(folder, name)
@@ -163,3 +189,34 @@ class StoredTargets:
                 for values in found.values():
                     wanted[kind] = values
         return Ragged(rows.offsets, pieces, sentences)
+
+
+@dataclass(frozen=True)
+class LiveTargets(_InSentenceShards):
+    """Transfer sentences whose targets the teacher gives inside each step: no disk, but a teacher's
+    forward pass for every batch of every epoch.
+
+    Attributes:
+        sentences, shards, length, rows: as in `StoredTargets`.
+        teacher: from full-vocabulary ids to outputs by kind.
+        kinds: which of them a step wants.
+    """
+
+    sentences: str
+    shards: Sequence[Mapping[str, Any]]
+    teacher: Callable[..., Mapping[str, Any]]
+    kinds: Sequence[str]
+    length: int
+    rows: np.ndarray
+    verified: set[str] = dataclasses.field(default_factory=set)
+
+    def _load(self, name: str) -> Ragged:
+        """One shard: `ids` are rows of the student's table, `pieces` what the teacher reads."""
+        rows = self._sentences(name)
+        ids = rows.pieces["ids"]
+        return Ragged(rows.offsets, {"ids": self.rows[ids], "pieces": ids}, {})
+
+    def complete(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """A batch with its targets, in the precision that stored ones have."""
+        outputs = self.teacher(batch["pieces"], training=False)
+        return {**batch, **{kind: tf.cast(outputs[kind], tf.float16) for kind in self.kinds}}

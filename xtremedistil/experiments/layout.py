@@ -18,6 +18,7 @@ from xtremedistil.data.transfer import transfer_inputs
 from xtremedistil.distil.strategies import REPRESENTATION, Step, transfer_targets
 from xtremedistil.models.teacher import Checkpoint
 from xtremedistil.parts import Part
+from xtremedistil.workers import ALONE, Workers
 
 _TUNED = ("epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "seed")
 
@@ -40,6 +41,7 @@ class Layout:
         checkpoint: Checkpoint,
         sources: dict[str, list[Source]],
         ready: bool,
+        workers: Workers = ALONE,
     ):
         """Names the parts.
 
@@ -49,8 +51,9 @@ class Layout:
             checkpoint: of the teacher.
             sources: the files.
             ready: whether the teacher is used as it is.
+            workers: who makes them.
         """
-        self.config, self.checkpoint = config, checkpoint
+        self.config, self.checkpoint, self.workers = config, checkpoint, workers
         rules = checkpoint.rules
         labels = checkpoint.labels if ready else None
         self.labeled = self.part("data/labeled", labeled_inputs(data, sources, rules, labels))
@@ -65,15 +68,18 @@ class Layout:
     @property
     def _arithmetic(self) -> dict[str, Any]:
         run = self.config.run
-        return {"jit_compile": run.jit_compile, "mixed_precision": run.mixed_precision}
+        inputs = {"jit_compile": run.jit_compile, "mixed_precision": run.mixed_precision}
+        if run.deterministic:  # only then, so that parts made without it stay what they were
+            inputs["deterministic"] = True
+        return inputs
 
     def part(self, name: str, inputs: dict[str, Any]) -> Part:
         """A part in the run's own folder, or in the one that it shares with others."""
         run = self.config.run
         if not run.shared_dir:
-            return Part(os.path.join(run.output_dir, name), inputs)
-        short = Part("", inputs).fingerprint
-        return Part(os.path.join(run.shared_dir, f"{name.replace('/', '-')}-{short}"), inputs)
+            return Part(os.path.join(run.output_dir, name), inputs, self.workers)
+        name = f"{name.replace('/', '-')}-{Part('', inputs).fingerprint}"
+        return Part(os.path.join(run.shared_dir, name), inputs, self.workers)
 
     def _transfer(
         self, data: DataConfig, sources: dict[str, list[Source]], name: str = "data/transfer"
@@ -120,6 +126,8 @@ class Layout:
         start["seed"] = config.run.seed
         # decides the form of the projection, whatever the losses
         start["representation_loss"] = config.distillation.representation_loss
+        if config.run.targets == "live":  # as above
+            start["targets"] = "live"
         if config.student.vector_file:
             start["vector_file"] = artifacts.checksum(config.student.vector_file)
         parts, previous, language = [], "", None

@@ -1,9 +1,11 @@
 """Runs a config as far as its `--stage` says."""
 
+import contextlib
 import os
 from typing import Any
 
 import keras
+import tensorflow as tf
 from absl import logging
 
 from xtremedistil import artifacts, disk
@@ -13,6 +15,7 @@ from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores
 from xtremedistil.experiments.summary import summary
 from xtremedistil.parts import run_lock
+from xtremedistil.workers import start_workers
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
 
@@ -24,7 +27,7 @@ def execute(config: Config) -> dict[str, Any] | None:
         config: what to do.
 
     Returns:
-        The content of `results.json` after `--stage=all`, else None.
+        The content of `results.json` after `--stage=all` (on the chief), else None.
 
     Raises:
         XtremeDistilError: of the kind that fits what is wrong.
@@ -32,19 +35,28 @@ def execute(config: Config) -> dict[str, Any] | None:
     out, last = config.run.output_dir, _LAST_STAGE[config.run.stage]
     policy = {"off": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
     keras.mixed_precision.set_dtype_policy(policy[config.run.mixed_precision])
-    with run_lock(out), disk.full_disk_named(out):
-        run = Run(config)
+    if config.run.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    workers = start_workers(config.run.distribution)
+    lock = run_lock(out) if workers.chief else contextlib.nullcontext()
+    with lock, disk.full_disk_named(out), workers.loss_named():
+        run = Run(config, workers)
         run.check_parts(last)
-        artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())
+        if workers.chief:
+            artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())
+        workers.meet()
         logging.info("%s", describe(run))
         if last >= 0:
             _ = run.data.transfer, run.data.vectors  # what is wrong with them is found now
+            logging.info("%s", run.describe_targets())
         if config.teacher.teacher_per_language:
             _report_teacher(run)
             return None
         _ = run.teacher_record
         if last < 0:
-            _report_teacher(run)
+            if workers.chief:
+                _report_teacher(Run(config))
+            workers.meet()
             return None
         target_cost = run.make_targets()
         if last == 0:
@@ -55,8 +67,11 @@ def execute(config: Config) -> dict[str, Any] | None:
                 best = record["history"][record["best_epoch"]]
                 logging.info("%-34s validation loss %.4f", step.name, best["validation_loss"])
             return None
-        results = collect(run, records, target_cost)
-        logging.info("%s", summary(results))
+        results = None
+        if workers.chief:
+            results = collect(Run(config), records, target_cost)
+            logging.info("%s", summary(results))
+        workers.meet()
         return results
 
 

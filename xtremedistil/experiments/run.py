@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from xtremedistil import artifacts
+from xtremedistil import artifacts, disk
 from xtremedistil.config import Config
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
@@ -29,7 +29,13 @@ from xtremedistil.distil.strategies import (
     plan,
     transfer_targets,
 )
-from xtremedistil.distil.targets import StoredTargets, make_targets, missing_targets
+from xtremedistil.distil.targets import (
+    LiveTargets,
+    StoredTargets,
+    make_targets,
+    missing_targets,
+    targets_bytes,
+)
 from xtremedistil.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.layout import Layout
@@ -46,19 +52,25 @@ from xtremedistil.models.vectors import fill_missing
 from xtremedistil.models.weights import load_weights
 from xtremedistil.parts import Part
 from xtremedistil.scoring.evaluate import forward_of, predict, score
-from xtremedistil.training.loop import STATE_FILE, LoopOptions
+from xtremedistil.training.loop import STATE_FILE
+from xtremedistil.training.plan import LoopOptions
+from xtremedistil.workers import ALONE, Workers
 
 
 class Run:
     """The parts of one run, each made at most once."""
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, workers: Workers = ALONE):
         """Checks what can be checked without long work.
+
+        Args:
+            config: what to run.
+            workers: who runs it.
 
         Raises:
             XtremeDistilError: of the kind that fits what is wrong.
         """
-        self.config = config
+        self.config, self.workers = config, workers
         folder = config.data.data_dir or corpus_dir()
         data = dataclasses.replace(config.data, data_dir=folder)
         self.strategy = STRATEGIES[config.distillation.strategy]
@@ -69,7 +81,9 @@ class Run:
         )
         self._check_fit()
         self.sources = find_sources(data)
-        self.layout = Layout(config, data, self.checkpoint, self.sources, self.ready_teacher)
+        self.layout = Layout(
+            config, data, self.checkpoint, self.sources, self.ready_teacher, workers
+        )
         rules = self.checkpoint.rules
         ready_labels = self.checkpoint.labels if self.ready_teacher else None
         self.data = RunData(config, data, self.sources, rules, ready_labels, self.layout)
@@ -131,7 +145,7 @@ class Run:
     def teacher_record(self) -> dict[str, Any]:
         """What fine-tuning recorded, with the number of `parameters`."""
         part = self.layout.teacher
-        return part.ensure(lambda: self._make_teacher(part, None), scratch=(STATE_FILE,))
+        return part.ensure(lambda: self._make_teacher(part, None), (STATE_FILE,), together=True)
 
     def language_teacher(self, language: str) -> tuple[Part, keras.Model]:
         """A teacher of one language alone (Table 5's MBERT-single), and its part."""
@@ -145,13 +159,16 @@ class Run:
         self, part: Part, language: str | None
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         keras.utils.set_random_seed(self.config.teacher.teacher_seed)
-        model = self.untuned_teacher()
+        with self.workers.scope():
+            model = self.untuned_teacher()
         record = {"parameters": model.count_params(), "blocks": self.checkpoint.config.blocks}
         if self.ready_teacher:
             return record, ()
         rows = [self.data.training_rows(name, language) for name in ("train", "dev")]
         options = self._options(part)
         record |= finetune(model, self.data.labels, *rows, self.config.teacher, options)
+        if not self.workers.chief:
+            return record, ()
         return record, save_teacher(part.folder, model, self.checkpoint, self.data.labels)
 
     def untuned_teacher(self) -> keras.Model:
@@ -171,7 +188,7 @@ class Run:
     def _options(self, part: Part) -> LoopOptions:
         run = self.config.run
         log = os.path.join(run.output_dir, "logs", os.path.basename(part.folder))
-        return LoopOptions(part.folder, log, run.jit_compile, run.save_every)
+        return LoopOptions(part.folder, log, run.jit_compile, run.save_every, self.workers)
 
     def target_folders(self) -> dict[str, str]:
         """By kind of target that the strategy needs, its folder in the targets' part."""
@@ -182,25 +199,59 @@ class Run:
         }
         return dict(kinds[loss] for loss in transfer_targets(self.steps))
 
+    @cached_property
+    def _live_teacher(self) -> keras.Model:
+        layer = (
+            self.config.distillation.teacher_layer if "states" in self.target_folders() else None
+        )
+        with self.workers.scope():
+            return self.teacher_model(layer)
+
+    def describe_targets(self) -> str:
+        """What the teacher's targets take on disk, and what is free there."""
+        classes = self.config.data.task == "classification"
+        widths = {"logits": len(self.data.labels), "states": self.checkpoint.config.width}
+        kinds = [widths[kind] for kind in self.target_folders()]
+        length = self.config.data.max_seq_length
+        needed = targets_bytes(self.data.transfer["shards"], kinds, length, classes)
+        folder = self.layout.targets.folder
+        free = disk.free_bytes(folder)
+        room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
+        if self.config.run.targets == "live":
+            return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
+        short = (
+            free is not None and needed > free and not artifacts.exists(self.layout.targets.folder)
+        )
+        hint = ". That is too little: --targets=live stores none" if short else ""
+        return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
+
     def make_targets(self) -> dict[str, Any]:
         """Runs the teacher over the transfer set where needed; returns what it last cost."""
+        if self.config.run.targets == "live":
+            return {}
         folders, part = self.target_folders(), self.layout.targets
         names = [VALIDATION, *(shard["name"] for shard in self.data.transfer["shards"])]
         missing = missing_targets(list(folders.values()), names, part)
 
         def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
-            layer = self.config.distillation.teacher_layer if "states" in folders else None
-            run = forward_of(self.teacher_model(layer), tuple(folders))
+            run = forward_of(self.teacher_model(self._target_layer), tuple(folders))
 
             def forward(ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
                 return {folders[kind]: values for kind, values in run(ids, mask).items()}
 
             length = self.config.data.max_seq_length
-            make_targets(forward, missing, self.layout.transfer.folder, length, part)
+            mine = {  # by place among all, so that no two workers ever make the same shard
+                name: missing[name]
+                for name in names[self.workers.index :: self.workers.number]
+                if name in missing
+            }
+            make_targets(forward, mine, self.layout.transfer.folder, length, part)
             return {"shards": len(names)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
-        return part.make(run_teacher) if missing else part.results() or {}
+        if self.workers.any(bool(missing)):
+            return part.make(run_teacher, together=True)
+        return part.results() or {}
 
     @cached_property
     def student_shape(self) -> StudentShape:
@@ -238,7 +289,8 @@ class Run:
 
     def distil(self, last_stage: int) -> list[dict[str, Any]]:
         """Trains the steps up to a stage; returns what each recorded."""
-        model = self.build_student()
+        with self.workers.scope():
+            model = self.build_student()
 
         def rows_of(name: str, language: str | None) -> Ragged:
             rows = self.data.training_rows(name, language)
@@ -246,15 +298,18 @@ class Run:
             return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
 
         def transfer(kinds: tuple[str, ...]) -> tuple:
-            stored = StoredTargets(
-                sentences=self.layout.transfer.folder,
-                shards=self.data.transfer["shards"],
-                part=self.layout.targets,
-                kinds={kind: self.target_folders()[kind] for kind in kinds},
-                length=self.config.data.max_seq_length,
-                rows=self.data.rows,
-            )
-            return stored.source(), stored.validation()
+            common = {
+                "sentences": self.layout.transfer.folder,
+                "shards": self.data.transfer["shards"],
+                "length": self.config.data.max_seq_length,
+                "rows": self.data.rows,
+            }
+            if self.config.run.targets == "live":
+                live = LiveTargets(**common, teacher=self._live_teacher, kinds=kinds)
+                return live.source(), live.validation(), live.complete
+            folders = {kind: self.target_folders()[kind] for kind in kinds}
+            stored = StoredTargets(**common, part=self.layout.targets, kinds=folders)
+            return stored.source(), stored.validation(), None
 
         forwards: dict[str, Any] = {}
 

@@ -1,6 +1,7 @@
 """A student's folder without its network: its sizes, its weights by name, and what turns text into
 ids and logits into labels. Needs no TensorFlow, so that a deployed student can do without."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,16 @@ from xtremedistil.models.shape import StudentShape
 
 BUNDLE, WEIGHTS = "bundle.json", "weights.safetensors"
 _ROWS, _FORMAT = "rows.safetensors", 1
+_TOKENIZATION = (_ROWS, "vocab.txt", "tokenizer_config.json")
+# What a description that is not one may cause on its way to a model.
+_MALFORMED = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    SafetensorError,
+)
 _Read = TypeVar("_Read")
 
 
@@ -56,12 +67,14 @@ class Codec:
         Raises:
             ArtifactError: vocabulary and rows do not fit each other.
         """
+        if artifacts.exists(foreign := os.path.join(folder, "tokenizer.json")):
+            raise ArtifactError(f"{foreign}: no part of a student; it would replace vocab.txt.")
         rows = safetensors.numpy.load(artifacts.read_bytes(os.path.join(folder, _ROWS)))["rows"]
         rules = WordPiece.from_folder(folder)
-        if len(rows) != len(rules.vocabulary):
+        if rows.dtype != np.int32 or rows.shape != (len(rules.vocabulary),) or rows.min() < 0:
             raise ArtifactError(
                 f"{folder}: every piece of the vocabulary needs a row. Received: "
-                f"{len(rules.vocabulary)} pieces, {len(rows)} rows"
+                f"{len(rules.vocabulary)} pieces, rows {rows.dtype} {rows.shape}"
             )
         return cls(rules, rows, LabelSet(tuple(description["labels"]), description["task"]))
 
@@ -72,7 +85,12 @@ def describe_files(folder: str, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_described(
-    folder: str, name: str, kind: str, version: int, read: Callable[[dict[str, Any]], _Read]
+    folder: str,
+    name: str,
+    kind: str,
+    version: int,
+    needed: tuple[str, ...],
+    read: Callable[[dict[str, Any]], _Read],
 ) -> _Read:
     """Reads a folder that one JSON file describes.
 
@@ -81,6 +99,7 @@ def read_described(
         name: of the JSON file, which holds `format` and `files`.
         kind: what the folder should be, for the errors.
         version: the `format` that is understood.
+        needed: files that must be among those described, beside those of the tokenization.
         read: makes the result from the JSON file's content, once the files are checked.
 
     Raises:
@@ -97,12 +116,17 @@ def read_described(
                 f"{path}: this version reads format {version} of {kind}. Received: "
                 f"format={content['format']!r}"
             )
+        for file in _TOKENIZATION + needed:
+            if file not in content["files"]:
+                raise ArtifactError(f"{path}: {file} is not among its files.")
         for file, described in content["files"].items():
+            if os.path.basename(file) != file:
+                raise ArtifactError(f"{path}: a file lies beside it. Received: {file!r}")
             artifacts.check_file(os.path.join(folder, file), described)
         return read(content)
-    except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
-        if isinstance(error, XtremeDistilError):
-            raise
+    except XtremeDistilError:
+        raise
+    except _MALFORMED as error:
         raise ArtifactError(f"{path}: not a description of {kind} ({error!r}).") from error
 
 
@@ -131,12 +155,15 @@ class StudentFolder:
         """
 
         def read(content: dict[str, Any]) -> "StudentFolder":
-            shape, codec = StudentShape(**content["shape"]), Codec.load(folder, content)
+            shape = StudentShape(**content["shape"])
+            _check_size(shape, os.path.join(folder, WEIGHTS))
+            codec = Codec.load(folder, content)
             if codec.rows.max() >= shape.vocabulary_size or len(codec.labels) != shape.classes:
                 raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit.")
             return cls(folder, shape, content["head"], codec)
 
-        return read_described(folder, BUNDLE, "a student's folder", _FORMAT, read)
+        needed = (WEIGHTS,)
+        return read_described(folder, BUNDLE, "a student's folder", _FORMAT, needed, read)
 
     def save_description(self, files: tuple[str, ...]) -> None:
         """Writes the JSON file that describes the folder; its files must be there."""
@@ -152,3 +179,23 @@ class StudentFolder:
     def weights(self) -> dict[str, np.ndarray]:
         """The weights by name."""
         return safetensors.numpy.load(artifacts.read_bytes(os.path.join(self.folder, WEIGHTS)))
+
+
+def _check_size(shape: StudentShape, path: str) -> None:
+    """Compares a described shape with the file of weights, before anything of that shape is built.
+
+    Raises:
+        ArtifactError: they have different numbers of weights, or the sizes are no sizes.
+    """
+    sizes = [value for value in shape.to_dict().values() if not isinstance(value, str)]
+    legal = all(type(value) is int and value > 0 for value in sizes)
+    with artifacts.open_read(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(length) if length <= artifacts.size(path) else b""
+    tensors = artifacts.parse_json(header, path)
+    found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
+    if not legal or shape.deployed_parameters != found:
+        raise ArtifactError(
+            f"{path}: {found:,} weights, which are not those of the described student. Received: "
+            f"shape={shape.to_dict()}"
+        )

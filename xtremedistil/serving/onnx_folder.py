@@ -93,4 +93,4 @@ def load_onnx(folder: str, threads: int = 0) -> Predictor:
         network = OnnxModel(artifacts.read_bytes(path), path, threads)
         return Predictor(Codec.load(folder, content), network)
 
-    return read_described(folder, CARD, "an ONNX export", _FORMAT, read)
+    return read_described(folder, CARD, "an ONNX export", _FORMAT, (GRAPH,), read)

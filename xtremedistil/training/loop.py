@@ -10,8 +10,7 @@ there, and ends with the weights, bit for bit, of one that never was.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -21,7 +20,6 @@ import tensorflow as tf
 from xtremedistil import artifacts, interruption
 from xtremedistil.data.pipeline import (
     Batch,
-    Source,
     epoch_batches,
     ordered_batches,
     prefetch,
@@ -30,91 +28,13 @@ from xtremedistil.data.pipeline import (
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.errors import TrainingError
 from xtremedistil.progress import progress
+from xtremedistil.training.plan import LoopOptions, Training
+from xtremedistil.training.replicas import ManyDevices, OneDevice
 from xtremedistil.training.state import TrainingState
 
 STATE_FILE = "state.safetensors"
 _VALIDATION_PIECES = 16384
 _CHECKED_STEPS = 20  # a loss is fetched from the device once in so many steps
-
-
-@dataclass(frozen=True)
-class Term:
-    """One loss of a weighted sum.
-
-    Attributes:
-        name: as it is logged.
-        stream: the data that it is computed on.
-        weight: its factor.
-        loss: from the model's outputs and a batch to the mean loss and the number of positions in
-            that mean.
-    """
-
-    name: str
-    stream: str
-    weight: float
-    loss: Callable[[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One data set of a training: batches to learn from, and held-out rows.
-
-    Attributes:
-        source: what to train on.
-        validation: what to validate on.
-        batch_size: sentences in a batch.
-    """
-
-    source: Source
-    validation: Ragged
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Training:
-    """What to train, on what, for how long.
-
-    Attributes:
-        name: for the progress line.
-        terms: the losses.
-        streams: by name; the first sets the length of an epoch, the others start again as often as
-            needed.
-        epochs: passes over the first stream.
-        optimizer: from the total number of steps to a new optimizer.
-        seed: of the order of the batches.
-        metric: validation score to choose the best epoch by, the larger the better; None to choose
-            by loss.
-    """
-
-    name: str
-    terms: Sequence[Term]
-    streams: Mapping[str, Stream]
-    epochs: int
-    optimizer: Callable[[int], keras.optimizers.Optimizer]
-    seed: Sequence[int]
-    metric: Callable[[], float] | None = None
-
-
-@dataclass(frozen=True)
-class LoopOptions:
-    """How training runs, whatever it trains.
-
-    Attributes:
-        folder: where its state is saved.
-        log_folder: where TensorBoard logs go, or None.
-        jit_compile: compile the step with XLA, for padded lengths that are multiples of 8.
-        save_every: seconds between two saves of the state.
-    """
-
-    folder: str
-    log_folder: str | None = None
-    jit_compile: bool = False
-    save_every: float = 300.0
-
-    @property
-    def length_step(self) -> int:
-        """Lengths are padded to a multiple of this."""
-        return 8 if self.jit_compile else 1
 
 
 def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[str, Any]:
@@ -153,16 +73,19 @@ class _Loop:
 
     def __init__(self, model: keras.Model, training: Training, options: LoopOptions):
         self.model, self.training, self.options = model, training, options
+        self.workers = options.workers
+        strategy = self.workers.strategy
+        self.devices = ManyDevices(strategy) if strategy else OneDevice()
         self.main = next(iter(training.streams))
         self.steps = [self._steps(self.main, epoch) for epoch in range(training.epochs)]
-        self.optimizer = training.optimizer(max(1, sum(self.steps)))
-        self.optimizer.build(model.trainable_variables)
+        with self.workers.scope():
+            self.optimizer = _scaling(training.optimizer(max(1, sum(self.steps))), model)
+            self.optimizer.build(model.trainable_variables)
         artifacts.make_folder(options.folder)
         self.state = TrainingState(os.path.join(options.folder, STATE_FILE), model, self.optimizer)
         self.train_step, self.validation_steps = self._compile()
-        self.writer = (
-            tf.summary.create_file_writer(options.log_folder) if options.log_folder else None
-        )
+        logged = options.log_folder if self.workers.chief else None
+        self.writer = tf.summary.create_file_writer(logged) if logged else None
 
     def _steps(self, stream: str, epoch: int) -> int:
         one = self.training.streams[stream]
@@ -174,14 +97,18 @@ class _Loop:
     def _losses(
         self, batches: Mapping[str, Mapping[str, tf.Tensor]], training: bool
     ) -> list[tuple]:
+        batches, present = self.devices.share(batches)
+        batches = {name: self._completed(name, batch) for name, batch in batches.items()}
         outputs = {
             stream: self.model(batch["ids"], training=training) for stream, batch in batches.items()
         }
-        return [
-            term.loss(outputs[term.stream], batches[term.stream])
-            for term in self.training.terms
-            if term.stream in batches
-        ]
+        terms = [term for term in self.training.terms if term.stream in batches]
+        losses = [term.loss(outputs[term.stream], batches[term.stream]) for term in terms]
+        return self.devices.of_mean(losses, [present.get(term.stream) for term in terms])
+
+    def _completed(self, stream: str, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        complete = self.training.streams[stream].complete
+        return batch if complete is None else complete(batch)
 
     def _compile(self) -> tuple[Callable, dict[str, Callable]]:
         variables = self.model.trainable_variables
@@ -196,28 +123,37 @@ class _Loop:
                     ]
                 )
                 scaled = self.optimizer.scale_loss(total)
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-            return total
+            gradients = self.devices.clip(tape.gradient(scaled, variables), self.optimizer)
+            self.optimizer.apply(gradients, variables)
+            return self.devices.sum(total)
 
         def validation_step(batches: Mapping) -> list[tuple]:
-            return self._losses(batches, training=False)
+            return self.devices.sum(self._losses(batches, training=False))
 
+        function = self.devices.function
         if self.options.jit_compile:  # traced for each shape, as XLA wants
-            return tf.function(train_step, jit_compile=True), dict.fromkeys(
-                self.training.streams, tf.function(validation_step, jit_compile=True)
+            return function(train_step, jit_compile=True), dict.fromkeys(
+                self.training.streams, function(validation_step, jit_compile=True)
             )
         signatures = {k: _signature(v.validation) for k, v in self.training.streams.items()}
         validate = {
-            name: tf.function(validation_step, input_signature=[{name: signature}])
+            name: function(validation_step, input_signature=[{name: signature}])
             for name, signature in signatures.items()
         }
-        return tf.function(train_step, input_signature=[signatures]), validate
+        return function(train_step, input_signature=[signatures]), validate
 
     def run(self) -> None:
         state = self.state
-        if not state.load():
-            self._end_epoch(0, [], started=time.monotonic())
+        loaded = state.load()
         done = sum(self.steps[: state.epoch]) + state.batch
+        agreed = self.workers.agree(done if loaded else -1)
+        if agreed != (done if loaded else -1):
+            raise TrainingError(
+                f"{self.training.name}: workers see different states: is {self.options.folder} on "
+                f"a file system that they share? Received: batch {done}, the chief's {agreed:.0f}"
+            )
+        if not loaded:
+            self._end_epoch(0, [], started=time.monotonic())
         with progress(self.training.name, sum(self.steps), "batches", done) as self.bar:
             while state.epoch < self.training.epochs:
                 self._run_epoch(state.epoch)
@@ -229,16 +165,29 @@ class _Loop:
             pending.append(self.train_step(batches))
             state.batch += 1
             self.bar.update()
-            stopping = interruption.noted()
-            if len(pending) == _CHECKED_STEPS or stopping:
+            checked = len(pending) == _CHECKED_STEPS
+            stopping = self._stopping(checked)
+            if checked or stopping:
                 self._collect(pending)
                 if stopping or time.monotonic() - saved > self.options.save_every:
                     state.seconds = time.monotonic() - started
-                    state.save()
+                    self._save()
                     saved = time.monotonic()
-            interruption.check()
+            if stopping:
+                interruption.stop()
         self._collect(pending)
         self._end_epoch(epoch + 1, state.losses, started)
+
+    def _stopping(self, checked: bool) -> bool:
+        """Whether a signal came, to this worker or another: several must stop at the same batch,
+        and ask each other only now and then."""
+        if self.workers.number == 1:
+            return interruption.noted()
+        return checked and self.workers.any(interruption.noted())
+
+    def _save(self) -> None:
+        if self.workers.chief:
+            self.state.save()
 
     def _batches(self, epoch: int, start: int) -> Iterator[dict[str, Batch]]:
         """Batches of every stream from batch `start` of the epoch on."""
@@ -287,7 +236,7 @@ class _Loop:
 
     def _end_epoch(self, epoch: int, losses: list[float], started: float) -> None:
         validation = self._validate()
-        metric = None if self.training.metric is None else float(self.training.metric())
+        metric = self.training.metric and self.workers.agree(float(self.training.metric()))
         entry = {
             "epoch": epoch,
             "loss": float(np.mean(losses)) if losses else None,
@@ -296,8 +245,9 @@ class _Loop:
             "seconds": time.monotonic() - started,
         }
         self.state.end_epoch(entry, score=-validation if metric is None else metric)
-        self.state.save()
-        interruption.check()
+        self._save()
+        if self._stopping(checked=True):
+            interruption.stop()
         if self.writer:
             with self.writer.as_default(step=epoch):
                 for name in ("loss", "validation_loss", "metric"):
@@ -327,6 +277,16 @@ class _Loop:
     def close(self) -> None:
         if self.writer:
             self.writer.close()
+
+
+def _scaling(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model
+) -> keras.optimizers.Optimizer:
+    """The optimizer, with loss scaling where the model computes in float16: its small gradients
+    would be zero there. bfloat16 has the range of float32 and needs none."""
+    if any(layer.compute_dtype == "float16" for layer in model.layers):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _signature(rows: Ragged) -> dict[str, tf.TensorSpec]:

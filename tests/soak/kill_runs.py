@@ -1,0 +1,77 @@
+"""A small real run, killed at ten random moments, against one that never was: bit for bit.
+
+PYTHONPATH=.:tests python tests/soak/kill_runs.py --kills=10 --seed=0
+
+The runs are those of the command line, from data to the exported student. Kills are SIGKILL,
+SIGTERM, and a power cut: SIGKILL, and the file written last cut to half its bytes.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import processes
+
+from xtremedistil.data.sample import corpus_dir
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Command:
+    """`run_distil.py` on a config, with the interface of a multiprocessing process."""
+
+    def __init__(self, config: dict, path: str):
+        pathlib.Path(path).write_text(json.dumps(config), "utf-8")
+        program = [sys.executable, os.path.join(TOP, "run_distil.py"), f"--config={path}"]
+        self.process = subprocess.Popen(program, stderr=subprocess.DEVNULL, cwd=TOP)
+        self.pid = self.process.pid
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it runs."""
+        return self.process.poll()
+
+    def join(self, timeout: float) -> None:
+        """Waits, but no longer than that."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return
+
+
+def main() -> None:
+    """Runs, kills, compares, and says what it saw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as top:
+        data, whole, killed = (os.path.join(top, name) for name in ("data", "whole", "killed"))
+        for language in ("de", "hi"):
+            shutil.copytree(os.path.join(corpus_dir(), language), os.path.join(data, language))
+
+        def begin(out: str) -> Command:
+            config = processes.small_config(data, out, strategy="D4.2", stage="all")
+            return Command(config, f"{out}.json")
+
+        seconds = processes.timed(begin(whole))
+        story = processes.killed_run(
+            lambda: begin(killed), killed, arguments.kills, seconds, arguments.seed
+        )
+        print(f"uninterrupted: {seconds:.1f} s")
+        print("\n".join(story))
+        expected, found = processes.arrays_of(whole), processes.arrays_of(killed)
+        assert found.keys() == expected.keys(), expected.keys() ^ found.keys()
+        different = [name for name in expected if found[name] != expected[name]]
+        assert not different, different
+        assert processes.histories_of(killed) == processes.histories_of(whole)
+        print(f"{len(expected)} files of weights, targets and sentences are equal, bit for bit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
+
+from fuzz import fuzz_bundle, fuzz_readers
+
+
+def test_broken_data_files_are_read_or_refused():
+    counts = fuzz_readers.run(cases=400, seed=1)
+    assert counts["read"] > 20
+    assert counts["refused"] > 200
+
+
+def test_altered_student_folders_are_loaded_or_refused():
+    counts = fuzz_bundle.run(cases=120, seed=1)
+    assert counts["loaded"] + counts["refused"] == 120
+    assert counts["refused"] > 60
