@@ -10,7 +10,14 @@ import numpy as np
 from xtremedistil import artifacts
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.models.folder import BUNDLE, WEIGHTS, Codec, StudentFolder
+from xtremedistil.models.folder import (
+    BUNDLE,
+    KIND,
+    WEIGHTS,
+    Codec,
+    StudentFolder,
+    descriptions_checked,
+)
 from xtremedistil.models.shape import StudentShape
 from xtremedistil.models.student import build_student, deployed
 from xtremedistil.models.weights import load_weights, save_weights
@@ -61,8 +68,9 @@ class Bundle:
             ArtifactError: a file is missing, altered, or of another format.
         """
         found = StudentFolder.load(folder)
-        model = deployed(build_student(found.shape, 0.0, fused=fused), found.head)
-        load_weights(os.path.join(folder, WEIGHTS), model)
+        with descriptions_checked(os.path.join(folder, BUNDLE), KIND):
+            model = deployed(build_student(found.shape, 0.0, fused=fused), found.head)
+            load_weights(os.path.join(folder, WEIGHTS), model)
         codec = found.codec
         return cls(model, found.shape, found.head, codec.rules, codec.rows, codec.labels)
 

@@ -1,9 +1,10 @@
 """A student's folder without its network: its sizes, its weights by name, and what turns text into
 ids and logits into labels. Needs no TensorFlow, so that a deployed student can do without."""
 
+import contextlib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ _MALFORMED = (
     ArithmeticError,
     SafetensorError,
 )
+KIND = "a student's folder"
 _Read = TypeVar("_Read")
 
 
@@ -110,7 +112,7 @@ def read_described(
         received = ", ".join(artifacts.list_folder(folder)) or "an empty or missing folder"
         raise ArtifactError(f"{folder}: not {kind}: no {name}. Received: {received}")
     content = artifacts.read_json(path)
-    try:
+    with descriptions_checked(path, kind):
         if content["format"] != version:
             raise ArtifactError(
                 f"{path}: this version reads format {version} of {kind}. Received: "
@@ -124,6 +126,21 @@ def read_described(
                 raise ArtifactError(f"{path}: a file lies beside it. Received: {file!r}")
             artifacts.check_file(os.path.join(folder, file), described)
         return read(content)
+
+
+@contextlib.contextmanager
+def descriptions_checked(path: str, kind: str) -> Iterator[None]:
+    """Turns what a description that is not one may cause into an error that names its file.
+
+    Args:
+        path: the file that holds it.
+        kind: what it should describe.
+
+    Raises:
+        ArtifactError: something went wrong inside the block.
+    """
+    try:
+        yield
     except XtremeDistilError:
         raise
     except _MALFORMED as error:
@@ -163,7 +180,7 @@ class StudentFolder:
             return cls(folder, shape, content["head"], codec)
 
         needed = (WEIGHTS,)
-        return read_described(folder, BUNDLE, "a student's folder", _FORMAT, needed, read)
+        return read_described(folder, BUNDLE, KIND, _FORMAT, needed, read)
 
     def save_description(self, files: tuple[str, ...]) -> None:
         """Writes the JSON file that describes the folder; its files must be there."""
