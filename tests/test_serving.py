@@ -143,6 +143,8 @@ def test_tag_words_keeps_words(student):
     assert found.words == ["Paris,", "(TX)", ""]
     assert len(found.tags) == 3
     assert predictor.tag_words([[]])[0].tags == []
+    with pytest.raises(DataError, match="list of words"):
+        predictor.tag_words(["Paris"])
 
 
 def test_the_saved_model_answers_as_the_predictor_does(student, served):
@@ -201,7 +203,7 @@ def test_a_classifier_everywhere(classifier, tmp_path):
     keras = xtremedistil.load(classifier, "keras").classify(TEXTS)
     found = xtremedistil.load(classifier, "onnx").classify(TEXTS)
     assert [c.label for c in found] == [c.label for c in keras]
-    assert len({c.label for c in found}) > 1
+    assert len({round(c.scores["bad"], 3) for c in found}) > 3
     export(ExportOptions(classifier, str(tmp_path / "s"), "saved_model"))
     answer = tf.saved_model.load(str(tmp_path / "s")).signatures["classify"]
     for texts in (TEXTS, TEXTS[:1]):

@@ -215,16 +215,24 @@ class WordPiece:
         for words, encoding in zip(batch, encodings, strict=True):
             ids = np.array(encoding.ids, np.int32)
             word_of = np.array(encoding.word_ids, np.int64)
-            first = np.flatnonzero(np.diff(word_of, prepend=-1))
+            first = _changes(word_of)
             if len(first) != len(
                 words
             ):  # some words vanished: each gets an unknown piece in its place
                 lost = np.setdiff1d(np.arange(len(words)), word_of)
                 ids = np.insert(ids, np.searchsorted(word_of, lost), unknown)
                 word_of = np.sort(np.concatenate([word_of, lost]), kind="stable")
-                first = np.flatnonzero(np.diff(word_of, prepend=-1))
-            ids = np.concatenate([[cls], ids, [sep]]).astype(np.int32)
-            yield Pieces(ids, (first + 1).astype(np.int32))
+                first = _changes(word_of)
+            whole = np.empty(len(ids) + 2, np.int32)
+            whole[0], whole[1:-1], whole[-1] = cls, ids, sep
+            yield Pieces(whole, (first + 1).astype(np.int32))
+
+
+def _changes(word_of: np.ndarray) -> np.ndarray:
+    """Positions of pieces whose word is not that of the piece before (np.diff is slow on few)."""
+    begins = np.ones(len(word_of), bool)
+    np.not_equal(word_of[1:], word_of[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
 
 
 def _special_tokens(settings: dict) -> dict[str, str]:

@@ -116,10 +116,16 @@ class Predictor:
 
         Returns:
             One `Tagged` each, whose `text` is the words joined by spaces.
+
+        Raises:
+            ConfigError: the student classifies.
+            DataError: a sentence is not a list of strings.
         """
         self._must_be("ner")
         texts, spans = [], []
         for words in sentences:
+            if isinstance(words, str):
+                raise DataError(f"a sentence is a list of words. Received: {words[:60]!r}")
             texts.append(" ".join(_as_texts(words)))
             ends = np.cumsum([len(word) + 1 for word in words]) - 1
             spans.append([(int(b) - len(w), int(b)) for b, w in zip(ends, words, strict=True)])

@@ -175,9 +175,11 @@ class ServedTagger(_Served):
         def of_words(reduce: Any, part: tf.RaggedTensor) -> tf.RaggedTensor:
             return types.with_values(reduce(tf.boolean_mask(part.values, inside), kept))
 
-        texts = tf.strings.unsorted_segment_join(
-            words.tokens.values, _of_tokens(number, words.is_word.values), total
+        of_tokens = _of_tokens(number, words.is_word.values)
+        tokens, of_tokens = (
+            tf.boolean_mask(part, of_tokens >= 0) for part in (words.tokens.values, of_tokens)
         )
+        texts = tf.strings.unsorted_segment_join(tokens, of_tokens, total)
         return {
             "entity_types": types,
             "entity_texts": types.with_values(texts),

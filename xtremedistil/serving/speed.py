@@ -6,6 +6,7 @@ is the median and the spread of its calls. Calls are timed in rounds that go thr
 that a disturbance of the machine meets all of them.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -101,8 +102,9 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
     import tensorflow as tf  # here: its threads are set before anything runs
 
     threads = options.threads or default_threads()
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    with contextlib.suppress(RuntimeError):  # something ran before: its threads stay as they are
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
     from xtremedistil.serving.candidates import student_candidates, teacher_candidates
 
     rules = WordPiece.from_folder(vocabulary_dir())
