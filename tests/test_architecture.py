@@ -37,9 +37,11 @@ ROOMS["cli"] = {
     "experiments",
 }  # the last inside functions, once flags are read
 ROOMS["commands"] = {
+    "artifacts",
     "cli",
     "config",
     "errors",
+    "interruption",
     "options",
     "experiments",
     "serving",

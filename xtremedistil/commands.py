@@ -3,11 +3,16 @@
 What a command needs is imported when it is called: flags are read before TensorFlow is.
 """
 
+import contextlib
+import dataclasses
 import os
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 from absl import logging
 
+from xtremedistil import artifacts, interruption
 from xtremedistil.cli import Command, quiet_tensorflow
 from xtremedistil.config import Config
 from xtremedistil.errors import ConfigError
@@ -53,6 +58,157 @@ def sweep(given: SweepOptions, config: Config) -> None:
 
 
 @dataclass(frozen=True)
+class PredictorOptions(Checked):
+    """Flags of every command that runs a student."""
+
+    model: str = option("", "Folder of a student, of an ONNX export, or of a run.")
+    backend: str = option(
+        "auto",
+        "What runs the network. auto: ONNX Runtime where it is installed, else Keras.",
+        choices=("auto", "onnx", "keras"),
+    )
+    quantize: str = option("none", "Weights in ONNX Runtime.", choices=("none", "int8"))
+
+
+def _predictor(given: PredictorOptions, threads: int = 0) -> Any:
+    from xtremedistil.serving.load import load
+    from xtremedistil.serving.onnx_model import can_build
+
+    if given.backend == "keras" or not can_build():  # else TensorFlow is not needed
+        quiet_tensorflow()
+
+    if not given.model:
+        raise ConfigError("--model must name a student's folder. Received: nothing")
+    return load(given.model, given.backend, given.quantize, threads)
+
+
+@dataclass(frozen=True)
+class PredictOptions(PredictorOptions):
+    """Flags of `predict`."""
+
+    input: tuple[str, ...] = option(
+        (), "Files of texts, one a line, with commas. Empty: standard input."
+    )
+    format: str = option(
+        "json", "json: an object a line. conll: word<TAB>tag lines.", choices=("json", "conll")
+    )
+    workers: int = option(0, "Threads, each with lines of its own; 0: one for each core.", low=0)
+
+
+def predict(given: PredictOptions) -> None:
+    """Answers lines as a stream, in order."""
+    from xtremedistil.serving.stream import predict_lines, read_lines
+
+    predictor = _predictor(given, threads=1)
+    with contextlib.ExitStack() as open_files:
+        files = [open_files.enter_context(artifacts.open_read(path)) for path in given.input]
+        lines = read_lines(files or [sys.stdin.buffer])
+        workers = given.workers or os.cpu_count() or 1
+        try:
+            for text in predict_lines(predictor, lines, given.format, workers):
+                sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(PredictorOptions):
+    """Flags of `evaluate`."""
+
+    data_dir: str = option("", "Folder of labeled data, as a run's.")
+    split: str = option("test", "Which of its splits.", choices=("train", "dev", "test"))
+
+
+def evaluate(given: EvaluateOptions) -> None:
+    """Scores a student on labeled data."""
+    from xtremedistil.serving.evaluation import evaluate as score
+    from xtremedistil.serving.evaluation import read_split
+
+    predictor = _predictor(given)
+    scores = score(predictor, read_split(given.data_dir, given.split, predictor.task))
+    name = "f1" if predictor.task == "ner" else "accuracy"
+    for language, value in scores[name]["per_language"].items():
+        logging.info("%-8s %6.2f", language or "all", value)
+    mean = scores[name]["mean"], scores[name]["std"]
+    logging.info("%s %.2f (std. dev. %.2f), %s sentences", name, *mean, f"{scores['sentences']:,}")
+
+
+@dataclass(frozen=True)
+class ExportCommandOptions(Checked):
+    """Flags of `export`."""
+
+    model: str = option("", "Folder of a student.")
+    output_dir: str = option("", "Folder of the export; what is there is replaced.")
+    format: str = option("saved_model", "What to write.", choices=("saved_model", "onnx"))
+    quantize: str = option(
+        "none", "int8: quantized weights (onnx alone).", choices=("none", "int8")
+    )
+    data: str = option(
+        "", "Labeled file to compare student and export on; empty: the embedded corpus."
+    )
+    jit_compile: bool = option(False, "Compile the SavedModel's network with XLA.")
+
+
+def export(given: ExportCommandOptions) -> None:
+    """Exports a student, and compares the export with it."""
+    quiet_tensorflow()
+    from xtremedistil.serving.export import ExportOptions
+    from xtremedistil.serving.export import export as write_export
+
+    if not given.model or not given.output_dir:
+        raise ConfigError("--model and --output_dir must name folders.")
+    settings = (given.format, given.quantize, given.data, given.jit_compile)
+    found = write_export(ExportOptions(given.model, given.output_dir, *settings))
+    for name, value in found.items():
+        logging.info("%-22s %s", name, f"{value:.4g}" if isinstance(value, float) else value)
+    logging.info("written: %s", given.output_dir)
+
+
+@dataclass(frozen=True)
+class BenchmarkCommandOptions(Checked):
+    """Flags of `benchmark`."""
+
+    embedding_dim: int = option(50, "Width E of the student's word embeddings.", low=1)
+    hidden_size: int = option(200, "Units H of each direction of the student's BiLSTM.", low=1)
+    vocabulary_size: int = option(88_500, "Rows V of the student's table.", low=1)
+    queries: int = option(1000, "Sentences of each batch size, at the most (6.2: 1,000).", low=1)
+    runs: int = option(100, "Rounds through all models, at the most (6.2: 100).", low=1)
+    seconds: float = option(20.0, "Seconds for each batch size; then rounds stop.", low=0.1)
+    threads: int = option(0, "Threads of every model; 0: all cores.", low=0)
+    teacher: bool = option(True, "Measure a teacher of multilingual BERT's size too.")
+    text_seconds: float = option(5.0, "Seconds for reading a file of texts.", low=0.1)
+
+
+def benchmark(given: BenchmarkCommandOptions) -> None:
+    """Measures student and teacher in every form, side by side."""
+    quiet_tensorflow()
+    from xtremedistil.serving.speed import BenchmarkOptions, format_results
+    from xtremedistil.serving.speed import benchmark as measure
+
+    results = measure(BenchmarkOptions(**dataclasses.asdict(given)), logging.info)
+    print(format_results(results))
+
+
+@dataclass(frozen=True)
+class DemoOptions(PredictorOptions):
+    """Flags of `demo`."""
+
+    port: int = option(8080, "Port to listen at; 0: any that is free.", low=0, high=65535)
+    host: str = option("127.0.0.1", "Address to listen at; others are open to the network.")
+
+
+def demo(given: DemoOptions) -> None:
+    """Serves a page that shows what a student makes of a text."""
+    from xtremedistil.serving.demo import Demo, make_server
+
+    server = make_server(Demo({"student": _predictor(given)}), given.port, given.host)
+    logging.info("http://%s:%d (Ctrl-C stops)", *server.server_address[:2])
+    with server, contextlib.suppress(interruption.Interrupted):
+        server.serve_forever()
+
+
+@dataclass(frozen=True)
 class ReportOptions(Checked):
     """Flags of `report`."""
 
@@ -93,7 +249,12 @@ def fetch(given: FetchOptions) -> None:
 
 
 COMMANDS = {
-    "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
-    "report": Command("tables, figures and a page of results", ReportOptions, report),
+    "predict": Command("texts in, entities or classes out", PredictOptions, predict),
+    "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
+    "export": Command("a student as SavedModel or ONNX", ExportCommandOptions, export),
+    "benchmark": Command("speed of student and teacher", BenchmarkCommandOptions, benchmark),
+    "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
+    "report": Command("tables, figures and a page of results", ReportOptions, report),
+    "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
 }

@@ -1,0 +1,94 @@
+"""The commands of `python -m xtremedistil`, called as the command line calls them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from test_serving import make
+
+from xtremedistil import commands
+from xtremedistil.errors import ConfigError, DataError
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("student"))
+
+
+@pytest.fixture
+def data(tmp_path):
+    sentences = "Anna\tB-PER\nrests\tO\n\nParis\tB-LOC\n\n"
+    for language in ("de", "fr"):
+        (tmp_path / language).mkdir()
+        for split in ("train", "test"):
+            (tmp_path / language / f"{split}.tsv").write_text(sentences)
+    return tmp_path
+
+
+def test_predict_writes_an_answer_a_line(student, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("Anna rests.\n\n")
+    (tmp_path / "b.txt").write_text("東京 Paris\n")
+    files = (str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
+    commands.predict(commands.PredictOptions(model=student, input=files, workers=2))
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["text"] for answer in answers] == ["Anna rests.", "", "東京 Paris"]
+    commands.predict(commands.PredictOptions(model=student, input=files[1:], format="conll"))
+    words = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert words == ["東", "京", "Paris", ""]
+
+
+def test_evaluate_scores_each_language(student, data, caplog):
+    with caplog.at_level("INFO"):
+        commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data)))
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split()[0] for line in lines] == ["de", "fr", "f1"]
+    assert lines[0].split()[1] == lines[1].split()[1]  # the same sentences
+    assert lines[2].endswith("4 sentences")
+    with pytest.raises(DataError, match="no dev file"):
+        commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data), split="dev"))
+
+
+def test_export_writes_what_predict_reads(student, tmp_path, capsys):
+    out = str(tmp_path / "onnx")
+    commands.export(commands.ExportCommandOptions(student, out, format="onnx"))
+    (tmp_path / "a.txt").write_text("Anna rests in Paris.\n")
+    found = []
+    for model in (student, out):
+        options = commands.PredictOptions(model=model, input=(str(tmp_path / "a.txt"),))
+        commands.predict(options)
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    with pytest.raises(ConfigError, match="must name folders"):
+        commands.export(commands.ExportCommandOptions())
+
+
+def test_a_command_without_its_folder_says_so():
+    with pytest.raises(ConfigError, match=r"--model must name a student's folder"):
+        commands.predict(commands.PredictOptions())
+    with pytest.raises(ConfigError, match=r"--output_dir must name a folder"):
+        commands.fetch(commands.FetchOptions(dataset="sst2"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 0, "COMMAND --flag=value"),
+        (["learn"], 2, "evaluate"),
+        (["report", "--folder=/nowhere", "--table=18"], 2, "a report needs the folder of a run"),
+        (["predict", "text"], 2, "options are given as --name=value. Received: text"),
+    ],
+)
+def test_the_command_line_names_mistakes(arguments, code, words):
+    command = [sys.executable, "-m", "xtremedistil", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_has_help_and_options_with_help():
+    for command in commands.COMMANDS.values():
+        assert len(command.help) > 10
+        fields = command.options.__dataclass_fields__.values()
+        assert all(len(field.metadata["help"]) > 10 for field in fields)
