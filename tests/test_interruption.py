@@ -71,3 +71,4 @@ def test_a_second_signal_stops_at_once():
     with pytest.raises(Interrupted, match="SIGINT"):
         work()
     assert reached == ["after one"]
+    assert not interruption.noted()  # nothing of it is left for what comes next

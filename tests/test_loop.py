@@ -213,7 +213,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(tmp_path):
 
 
 def tiny_gradients(outputs, batch):
-    loss, count = squared(outputs, batch)
+    loss, count = squared(tf.cast(outputs, tf.float32), batch)
     return loss * 1e-7, count  # 6e-8 is the smallest number of float16
 
 
@@ -241,7 +241,7 @@ def test_float16_that_overflows_lowers_its_scale_and_goes_on(tmp_path):
         keras.mixed_precision.set_dtype_policy("float32")
 
     def large(outputs, batch):
-        loss, count = squared(outputs, batch)
+        loss, count = squared(tf.cast(outputs, tf.float32), batch)
         return loss * 1e4, count
 
     options = LoopOptions(str(tmp_path))

@@ -52,10 +52,10 @@ def _receive(number: int, frame: FrameType | None) -> None:
 def handled() -> Iterator[None]:
     """Turns the signals into `Interrupted` within the block; for the main thread alone."""
     before = {number: signal.signal(number, _receive) for number in _SIGNALS}
-    _Noted.number = None
     try:
         yield
     finally:
+        _Noted.number = None
         for number, handler in before.items():
             signal.signal(number, handler)
 
