@@ -161,6 +161,18 @@ def test_the_same_config_gives_the_same_weights(data, finished, tmp_path):
     assert not (tmp_path / "out" / "results.json").exists()
 
 
+def test_stages_one_by_one_give_the_weights_of_one_run(data, finished, tmp_path):
+    for part in ("teacher", "data", "targets"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    for stage in ("1", "2", "3"):
+        execute(small(data, tmp_path / "out", stage=stage))
+    steps = sorted(os.listdir(tmp_path / "out" / "steps"))
+    assert len(steps) == 9
+    for step in steps:
+        made = (tmp_path / "out" / "steps" / step / "weights.safetensors").read_bytes()
+        assert made == (finished[0] / "steps" / step / "weights.safetensors").read_bytes()
+
+
 def test_another_configuration_is_told_from_this_one(data, finished):
     out, _ = finished
     with pytest.raises(

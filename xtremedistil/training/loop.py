@@ -10,7 +10,7 @@ there, and ends with the weights, bit for bit, of one that never was.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -76,6 +76,7 @@ class _Loop:
         self.workers = options.workers
         strategy = self.workers.strategy
         self.devices = ManyDevices(strategy) if strategy else OneDevice()
+        _seed_dropout(model, training.seed)
         self.main = next(iter(training.streams))
         self.steps = [self._steps(self.main, epoch) for epoch in range(training.epochs)]
         with self.workers.scope():
@@ -277,6 +278,14 @@ class _Loop:
     def close(self) -> None:
         if self.writer:
             self.writer.close()
+
+
+def _seed_dropout(model: keras.Model, seed: Sequence[int]) -> None:
+    """Starts every dropout afresh: else its masks would depend on what this process trained before,
+    and a run that went on between two trainings would end with other weights."""
+    states = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+    for number, state in enumerate(states):
+        state.assign(np.random.SeedSequence([*seed, number]).generate_state(2))
 
 
 def _scaling(
