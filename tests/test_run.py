@@ -240,6 +240,9 @@ def test_one_teacher_per_language(data, tmp_path, caplog):
     execute(config)
     scores = json.loads((tmp_path / "out" / "scores" / "teachers" / "done.json").read_text())
     assert set(scores["results"]["f1"]["per_language"]) == {"de", "hi"}
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["teacher"]["f1"] == scores["results"]["f1"]
+    assert "student" not in results
     for language in ("de", "hi"):
         assert (tmp_path / "out" / f"teacher-{language}" / "model.safetensors").exists()
     with pytest.raises(ConfigError, match=r"--teacher_per_language goes with --stage=teacher"):

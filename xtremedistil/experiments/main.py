@@ -10,9 +10,8 @@ from absl import logging
 
 from xtremedistil import artifacts, disk
 from xtremedistil.config import Config
-from xtremedistil.experiments.results import collect
+from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
-from xtremedistil.experiments.scores import RunScores
 from xtremedistil.experiments.summary import summary
 from xtremedistil.parts import run_lock
 from xtremedistil.workers import start_workers
@@ -77,9 +76,7 @@ def execute(config: Config) -> dict[str, Any] | None:
 
 
 def _report_teacher(run: Run) -> None:
-    """Scores the teacher, or one per language, and keeps that beside it."""
-    scores = RunScores(run).of_teacher().scores
-    mean = scores[run.metric_name]
+    mean = collect_teacher(run)["teacher"][run.metric_name]
     logging.info(
         "teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, mean["mean"], mean["std"]
     )

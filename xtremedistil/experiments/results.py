@@ -38,7 +38,6 @@ def collect(
     Returns:
         The content of `results.json`.
     """
-    out, metric = run.config.run.output_dir, run.metric_name
     scores = RunScores(run)
     scored = [i for i, step in enumerate(run.steps) if step.head is not None]
     with progress("scoring the test set", 1 + len(scored), "models") as bar:
@@ -48,27 +47,12 @@ def collect(
         for number in scored:
             of_steps[number] = scores.of_steps([number])
             bar.update()
-    finals = run.final_steps()
-    student = scores.of_steps(finals)
+    student = scores.of_steps(run.final_steps())
     folder = run.save_students()
     saved_model = _export(run, folder)
-    language = scores.test.sentences["language"]
-    kept = kept_interval(teacher.counts, student.counts, language)
-    artifacts.write_json(
-        os.path.join(out, DISAGREEMENTS), _disagreements(run, scores.test, teacher, student)
-    )
-    steps = [
-        {
-            "name": step.name,
-            "stage": step.stage,
-            "language": step.language,
-            "trained": list(step.trained),
-            "newest": step.newest,
-            metric: of_steps[number].scores[metric] if number in of_steps else None,
-            **{k: record[k] for k in ("seconds", "peak_memory_bytes", "best_epoch", "history")},
-        }
-        for number, (step, record) in enumerate(zip(run.steps, step_records, strict=True))
-    ]
+    _write(run, DISAGREEMENTS, _disagreements(run, scores.test, teacher, student))
+    kept = kept_interval(teacher.counts, student.counts, scores.test.sentences["language"])
+    steps = _steps(run, step_records, of_steps)
     parts = {
         "labeled data": _cost(run.data.summary),
         "transfer set": _cost(run.data.transfer),
@@ -76,34 +60,20 @@ def collect(
         "targets": _cost(target_cost),
         **{step["name"]: _cost(step) for step in steps},
     }
-    shape, teacher_record = run.student_shape, run.teacher_record
+    parameters = run.teacher_record["parameters"]
     results = {
         "task": run.config.data.task,
         "strategy": run.strategy.name,
-        "teacher": {
-            **teacher.scores,
-            "name": run.config.teacher.teacher,
-            "parameters": teacher_record["parameters"],
-            "fine_tuned": not run.ready_teacher,
-            "history": teacher_record.get("history"),
-        },
-        "student": {
-            **student.scores,
-            "dev": run.development_scores(),
-            "parameters": shape.deployed_parameters,
-            "models": len(finals),
-            "bytes": bundle_bytes(folder),
-            "shape": shape.to_dict(),
-            "folder": folder,
-        },
+        "teacher": _teacher(run, teacher),
+        "student": _student(run, student, folder),
         "steps": steps,
         "retained": kept["percent"],
         "retained_interval": [kept["low"], kept["high"]],
-        "compression": teacher_record["parameters"] / shape.deployed_parameters,
+        "compression": parameters / run.student_shape.deployed_parameters,
         "unseen": _unseen_scores(run, scores.test, teacher, student),
         "unknown_piece_rate": _unknown_rate(run, scores.test),
         "data": {
-            **{k: run.data.summary[k] for k in _DATA_FACTS},
+            **_data(run),
             "transfer": {k: run.data.transfer[k] for k in _TRANSFER_FACTS},
         },
         "latency": _latencies(run),
@@ -113,23 +83,108 @@ def collect(
         "seconds": sum(part["seconds"] for part in parts.values()),
         "peak_memory_bytes": max(part["peak_memory_bytes"] for part in parts.values()),
         "fingerprints": {
-            "labeled data": run.layout.labeled.fingerprint,
-            "test": artifacts.fingerprint(scores.test.sentences["hash"].tolist()),
+            **_fingerprints(run, scores.test),
             "transfer set": run.layout.transfer.fingerprint,
-            "teacher": run.layout.teacher.fingerprint,
-            "student": artifacts.fingerprint([run.step_parts[n].fingerprint for n in finals]),
+            "student": artifacts.fingerprint(
+                [run.step_parts[n].fingerprint for n in run.final_steps()]
+            ),
         },
+        **_provenance(run),
+    }
+    _write(run, RESULTS, results)
+    return results
+
+
+def collect_teacher(run: Run) -> dict[str, Any]:
+    """Scores the teacher alone, or one per language (Table 5), and writes `results.json`.
+
+    Args:
+        run: with its teacher.
+
+    Returns:
+        The content of `results.json`, which says nothing of a student.
+    """
+    scores = RunScores(run)
+    results = {
+        "task": run.config.data.task,
+        "teacher": _teacher(run, scores.of_teacher()),
+        "data": _data(run),
+        "fingerprints": _fingerprints(run, scores.test),
+        **_provenance(run),
+    }
+    _write(run, RESULTS, results)
+    return results
+
+
+def _write(run: Run, name: str, values: dict[str, Any]) -> None:
+    artifacts.write_json(os.path.join(run.config.run.output_dir, name), values)
+
+
+def _teacher(run: Run, scored: Scored) -> dict[str, Any]:
+    facts = {"name": run.config.teacher.teacher, "fine_tuned": not run.ready_teacher}
+    if not run.config.teacher.teacher_per_language:
+        record = run.teacher_record
+        facts |= {"parameters": record["parameters"], "history": record.get("history")}
+    return {**scored.scores, **facts}
+
+
+def _student(run: Run, scored: Scored, folder: str) -> dict[str, Any]:
+    shape = run.student_shape
+    return {
+        **scored.scores,
+        "dev": run.development_scores(),
+        "parameters": shape.deployed_parameters,
+        "models": len(run.final_steps()),
+        "bytes": bundle_bytes(folder),
+        "shape": shape.to_dict(),
+        "folder": folder,
+    }
+
+
+def _steps(
+    run: Run, records: list[dict[str, Any]], scored: dict[int, Scored]
+) -> list[dict[str, Any]]:
+    metric = run.metric_name
+    kept = ("seconds", "peak_memory_bytes", "best_epoch", "history")
+    return [
+        {
+            "name": step.name,
+            "stage": step.stage,
+            "language": step.language,
+            "trained": list(step.trained),
+            "newest": step.newest,
+            metric: scored[number].scores[metric] if number in scored else None,
+            **{name: record[name] for name in kept},
+        }
+        for number, (step, record) in enumerate(zip(run.steps, records, strict=True))
+    ]
+
+
+def _data(run: Run) -> dict[str, Any]:
+    return {name: run.data.summary[name] for name in _DATA_FACTS}
+
+
+def _fingerprints(run: Run, test: Ragged) -> dict[str, str]:
+    return {
+        "labeled data": run.layout.labeled.fingerprint,
+        "test": artifacts.fingerprint(test.sentences["hash"].tolist()),
+        "teacher": run.layout.teacher.fingerprint,
+    }
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    """What made these results."""
+    config = run.config
+    return {
         "seeds": {
-            "seed": run.config.run.seed,
-            "teacher_seed": run.config.teacher.teacher_seed,
-            "data_seed": run.config.data.data_seed,
+            "seed": config.run.seed,
+            "teacher_seed": config.teacher.teacher_seed,
+            "data_seed": config.data.data_seed,
         },
         "versions": versions(),
         "hardware": hardware(),
-        "config": run.config.to_dict(),
+        "config": config.to_dict(),
     }
-    artifacts.write_json(os.path.join(out, RESULTS), results)
-    return results
 
 
 _DATA_FACTS = ("sentences_per_language", "splits_from", "repaired_tags", "languages", "labels")
