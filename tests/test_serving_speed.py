@@ -9,7 +9,7 @@ from xtremedistil.errors import ConfigError
 from xtremedistil.models.bert import BertConfig
 from xtremedistil.models.shape import StudentShape
 from xtremedistil.models.teacher import build_teacher
-from xtremedistil.serving import speed
+from xtremedistil.serving import candidates, speed
 from xtremedistil.serving.bert_onnx import build_bert
 from xtremedistil.serving.candidates import MULTILINGUAL_BERT, POOLER
 from xtremedistil.serving.onnx_model import onnxruntime
@@ -26,6 +26,18 @@ def test_the_onnx_bert_equals_the_keras_teacher():
     ids = rng.integers(1, 40, (3, 11)).astype(np.int32)
     expected = keras.Model(model.input, model.output["logits"])(ids)
     np.testing.assert_allclose(session.run(None, {"ids": ids})[0], expected, atol=2e-4)
+
+
+def test_every_form_of_the_teacher_gives_its_logits(tmp_path, monkeypatch):
+    monkeypatch.setattr(candidates, "MULTILINGUAL_BERT", BertConfig(500, 48, 2, 4, 96))
+    labels = LabelSet.from_data(["O", "B-A"], "ner")
+    forms = candidates.teacher_candidates(labels, str(tmp_path), 1, lambda text: None)
+    ids = np.random.default_rng(0).integers(1, 500, (2, speed.LENGTH)).astype(np.int32)
+    plain, *others = [form.run(ids) for form in forms]
+    assert len(others) == 3
+    assert forms[3].bytes < 0.6 * forms[2].bytes  # positions stay in float32
+    for found, tolerance in zip(others, (1e-4, 1e-4, 0.2 * np.std(plain)), strict=True):
+        np.testing.assert_allclose(found, plain, atol=tolerance)
 
 
 def test_sizes_are_those_of_the_paper():
@@ -58,10 +70,10 @@ def test_rounds_call_every_model_and_fast_ones_no_less():
 
         return speed.Candidate(name, run, 1, 1)
 
-    candidates = [model("a"), model("b")]
+    models = [model("a"), model("b")]
     options = speed.BenchmarkOptions(queries=640, runs=5, seconds=60)
-    speed.time_rounds(candidates, 32, options)
-    for candidate in candidates:
+    speed.time_rounds(models, 32, options)
+    for candidate in models:
         assert 3 <= len(candidate.times[32]) <= 20
         assert calls[candidate.name] == len(candidate.times[32]) + 4  # 3 to warm up, 1 to gauge
 

@@ -46,7 +46,8 @@ def teacher_candidates(labels: LabelSet, folder: str, threads: int, log: Log) ->
         threads: of ONNX Runtime.
         log: is told what is being done.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # an extra
+    import onnx  # an extra, as the next one
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     log("building multilingual BERT")
     model = build_teacher(MULTILINGUAL_BERT, labels)
@@ -57,11 +58,13 @@ def teacher_candidates(labels: LabelSet, folder: str, threads: int, log: Log) ->
         Candidate("teacher, tf.function + XLA", _compiled(logits, True), count, 4 * count),
     ]
     paths = [os.path.join(folder, f"bert_{form}.onnx") for form in ("float32", "int8")]
-    onnx = build_bert(MULTILINGUAL_BERT, {v.path: v.numpy() for v in model.weights})
-    artifacts.write_bytes(paths[0], onnx.SerializeToString())
-    del onnx
+    graph = build_bert(MULTILINGUAL_BERT, {v.path: v.numpy() for v in model.weights})
+    artifacts.write_bytes(paths[0], graph.SerializeToString())
+    del graph
     log("quantizing it")
-    quantize_dynamic(paths[0], paths[1], weight_type=QuantType.QInt8)
+    # Types cannot be inferred through ONNX Runtime's own operators: all are float.
+    types = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+    quantize_dynamic(paths[0], paths[1], weight_type=QuantType.QInt8, extra_options=types)
     for path, form in zip(paths, ("float32", "int8"), strict=True):
         session = _session(path, threads)
         forms.append(
