@@ -22,9 +22,11 @@ def save_shard(rows: Ragged, path: str) -> None:
 def is_whole(path: str) -> bool:
     """Whether a shard and its record are there and the size is right; its content is compared when
     it is read."""
+    if not artifacts.exists(path):
+        return False
     try:
         return artifacts.size(path) == artifacts.read_json(record_of(path))["bytes"]
-    except (OSError, ArtifactError, KeyError, TypeError):
+    except (ArtifactError, KeyError, TypeError):
         return False
 
 

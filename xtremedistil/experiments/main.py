@@ -48,7 +48,8 @@ def execute(config: Config) -> dict[str, Any] | None:
         logging.info("%s", describe(run))
         if last >= 0:
             _ = run.data.transfer, run.data.vectors  # what is wrong with them is found now
-            logging.info("%s", run.describe_targets())
+            if line := run.describe_targets():
+                logging.info("%s", line)
         if config.teacher.teacher_per_language:
             _report_teacher(run)
             return None

@@ -195,16 +195,20 @@ class Run:
         }
         return dict(kinds[loss] for loss in transfer_targets(self.steps))
 
+    @property
+    def _target_layer(self) -> int | None:
+        """The teacher's block whose states are wanted, if any."""
+        return self.config.distillation.teacher_layer if "states" in self.target_folders() else None
+
     @cached_property
     def _live_teacher(self) -> keras.Model:
-        layer = (
-            self.config.distillation.teacher_layer if "states" in self.target_folders() else None
-        )
         with self.workers.scope():
-            return self.teacher_model(layer)
+            return self.teacher_model(self._target_layer)
 
     def describe_targets(self) -> str:
-        """What the teacher's targets take on disk, and what is free there."""
+        """What the targets take on disk, and what is free there; "" if none are wanted."""
+        if not self.target_folders():
+            return ""
         classes = self.config.data.task == "classification"
         widths = {"logits": len(self.data.labels), "states": self.checkpoint.config.width}
         kinds = [widths[kind] for kind in self.target_folders()]
@@ -215,9 +219,7 @@ class Run:
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
         if self.config.run.targets == "live":
             return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
-        short = (
-            free is not None and needed > free and not artifacts.exists(self.layout.targets.folder)
-        )
+        short = free is not None and needed > free and not artifacts.exists(folder)
         hint = ". That is too little: --targets=live stores none" if short else ""
         return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
 
