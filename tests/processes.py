@@ -109,7 +109,7 @@ def killed_run(begin, folder: str, kills: int, seconds: float, seed: int) -> lis
         after = float(rng.uniform(0.1, 0.9) * seconds)
         story.append(kill(begin(), KINDS[number % len(KINDS)], after, folder))
     last = begin()
-    last.join(600)
+    last.join(1800)
     assert last.exitcode == 0, f"the run did not end: {last.exitcode} after {story}"
     return story
 
@@ -117,7 +117,7 @@ def killed_run(begin, folder: str, kills: int, seconds: float, seed: int) -> lis
 def timed(process) -> float:
     """Waits for a process that must end well; its seconds."""
     started = time.monotonic()
-    process.join(600)
+    process.join(1800)
     assert process.exitcode == 0
     return time.monotonic() - started
 

@@ -36,7 +36,7 @@ def run_in_memory():
 
 def test_a_whole_run_on_a_file_system_that_is_not_the_local_one():
     process = processes.start(run_in_memory)
-    process.join(600)
+    process.join(1800)
     assert process.exitcode == 0
 
 
