@@ -3,6 +3,7 @@ in every form in which it can be served."""
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -23,13 +24,32 @@ from xtremedistil.serving.export import saved_model_network
 from xtremedistil.serving.onnx_folder import GRAPH, write_onnx
 from xtremedistil.serving.onnx_model import OnnxModel, onnxruntime
 from xtremedistil.serving.saved_model import export_saved_model
-from xtremedistil.serving.speed import PLAIN_STUDENT, PLAIN_TEACHER, Candidate
 
 # google-bert/bert-base-multilingual-cased.
 MULTILINGUAL_BERT = BertConfig(119_547, 768, 12, 12, 3072)
 # Its pooler counts as its weights, as in the paper's 179M, although no tag is read from it.
 POOLER = 768 * 769
+PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
 Log = Callable[[str], None]
+
+
+@dataclass
+class Candidate:
+    """A model in one form.
+
+    Attributes:
+        name: of model and form.
+        run: from `(batch, 32)` int32 ids to logits, when it returns.
+        parameters: weights.
+        bytes: of the file that holds them.
+        times: milliseconds of each call, by batch size.
+    """
+
+    name: str
+    run: Callable[[np.ndarray], Any]
+    parameters: int
+    bytes: int
+    times: dict[int, list[float]] = field(default_factory=dict)
 
 
 def _compiled(model: Callable, jit_compile: bool = False) -> Callable[[np.ndarray], Any]:

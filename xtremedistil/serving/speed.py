@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,17 @@ from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
 from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.errors import ConfigError
 from xtremedistil.models.shape import StudentShape
+from xtremedistil.serving.candidates import (
+    PLAIN_TEACHER,
+    Candidate,
+    student_candidates,
+    teacher_candidates,
+)
 from xtremedistil.serving.onnx_model import default_threads
 
 LENGTH = 32
 _TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 _TEXTS = 400
-PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
 
 
 @dataclass(frozen=True)
@@ -69,25 +74,6 @@ class BenchmarkOptions:
             )
 
 
-@dataclass
-class Candidate:
-    """A model in one form.
-
-    Attributes:
-        name: of model and form.
-        run: from `(batch, 32)` int32 ids to logits, when it returns.
-        parameters: weights.
-        bytes: of the file that holds them.
-        times: milliseconds of each call, by batch size.
-    """
-
-    name: str
-    run: Callable[[np.ndarray], Any]
-    parameters: int
-    bytes: int
-    times: dict[int, list[float]] = field(default_factory=dict)
-
-
 def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str, Any]:
     """Measures everything.
 
@@ -105,7 +91,6 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
     with contextlib.suppress(RuntimeError):  # something ran before: its threads stay as they are
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    from xtremedistil.serving.candidates import student_candidates, teacher_candidates
 
     rules = WordPiece.from_folder(vocabulary_dir())
     labels = LabelSet.from_data(_TAGS, "ner")
