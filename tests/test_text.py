@@ -144,10 +144,15 @@ def test_invalid_utf8_is_replaced_and_never_crashes(pair):
 
 def test_every_real_sentence(shared_data, minilm):
     pair = Pair(WordPiece.from_folder(minilm))
+    files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/test.tsv")]
+    files += [
+        (f"{shared_data}/{name}.tsv", "classification") for name in ("sst2/dev", "ag_news/test")
+    ]
+    files.append((f"{shared_data}/xd_sample/dev_small.tsv", "tsv"))
     sentences = 0
-    for path in sorted(glob.glob(f"{shared_data}/wikiann/*/test.tsv")):
-        texts = [" ".join(e.words) for e in read_examples(path, "conll")]
+    for path, kind in sorted(files):
+        texts = [" ".join(e.words) for e in read_examples(path, kind)]
         for i in range(0, len(texts), 2000):
             assert pair.differences(texts[i : i + 2000]) == []
         sentences += len(texts)
-    assert sentences == 60_000
+    assert sentences > 60_000 + 872 + 7_600
