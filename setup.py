@@ -52,6 +52,7 @@ setup(
             "onnx>=1.17",
             "onnxruntime>=1.20",
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "ruff>=0.9",
         ],
     },

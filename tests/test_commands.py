@@ -38,10 +38,9 @@ def test_predict_writes_an_answer_a_line(student, tmp_path, capsys):
     assert words == ["東", "京", "Paris", ""]
 
 
-def test_evaluate_scores_each_language(student, data, caplog):
-    with caplog.at_level("INFO"):
-        commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data)))
-    lines = [record.getMessage() for record in caplog.records]
+def test_evaluate_scores_each_language(student, data, capsys):
+    commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data)))
+    lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["de", "fr", "f1"]
     assert lines[0].split()[1] == lines[1].split()[1]  # the same sentences
     assert lines[2].endswith("4 sentences")

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_text import CASED, HOSTILE
 from tokenizers import normalizers
@@ -104,6 +104,7 @@ def test_words_hold_everything_but_white_space(text):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=60))
+@example("0\u2e43")  # punctuation to Python, and not to the tokenizer
 def test_wordpieces_are_those_of_words_split_at_spaces(text):
     """On clean text the model reads the same pieces, whichever way words are found."""
     (raw,) = CASED.encode([[text[a:b] for a, b in find_words(text)]])

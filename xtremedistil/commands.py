@@ -129,9 +129,9 @@ def evaluate(given: EvaluateOptions) -> None:
     scores = score(predictor, read_split(given.data_dir, given.split, predictor.task))
     name = "f1" if predictor.task == "ner" else "accuracy"
     for language, value in scores[name]["per_language"].items():
-        logging.info("%-8s %6.2f", language or "all", value)
-    mean = scores[name]["mean"], scores[name]["std"]
-    logging.info("%s %.2f (std. dev. %.2f), %s sentences", name, *mean, f"{scores['sentences']:,}")
+        print(f"{language or 'all':8} {value:6.2f}")
+    mean, std = scores[name]["mean"], scores[name]["std"]
+    print(f"{name} {mean:.2f} (std. dev. {std:.2f}), {scores['sentences']:,} sentences")
 
 
 @dataclass(frozen=True)
