@@ -179,7 +179,7 @@ def test_the_saved_model_needs_tensorflow_and_tensorflow_text_alone(data, finish
         )
         assert [tag.decode() for tag in answer["tags"][row][: len(expected)]] == expected
         raw = text.encode("utf-8")
-        slices = zip(answer["starts"][row], answer["ends"][row], strict=True)
+        slices = zip(answer["byte_starts"][row], answer["byte_ends"][row], strict=True)
         assert [raw[a:b].decode("utf-8") for a, b in slices if a >= 0] == text.split()
     assert len(test) == 80
 
