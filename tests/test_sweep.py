@@ -5,14 +5,18 @@ import math
 import pathlib
 
 import pytest
+from fake_results import write_sweep
 from small_run import german_and_hindi, small
 
 from xtremedistil import artifacts
 from xtremedistil.config import Config
-from xtremedistil.errors import ConfigError
+from xtremedistil.errors import ArtifactError, ConfigError
 from xtremedistil.experiments import sweep as sweeps
 from xtremedistil.experiments.axes import axes_of, with_flags
+from xtremedistil.experiments.collected import load
+from xtremedistil.experiments.points import points
 from xtremedistil.experiments.sweep import Sweep, plan_runs, run_sweep
+from xtremedistil.experiments.timing import time_sweep
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,30 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
     assert final["saved_model"] is None
     kinds = [folder.name.rsplit("-", 1)[0] for folder in (tmp_path / "shared").iterdir()]
     assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
+
+
+def test_latency_is_measured_of_planned_sizes_too(data, tmp_path):
+    base = small(data, tmp_path, strategy="D0-S", label_epochs=(1,))
+    run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8"]), (1,)))
+    run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8,12"]), (1,)), plan_only=True)
+    time_sweep(str(tmp_path), rounds=1)
+    done, planned = load(str(tmp_path)).results
+    assert (done.done, planned.done) == (True, False)
+    assert done.parameters == done.values["student"]["parameters"] < planned.parameters
+    assert done.compression == pytest.approx(done.values["compression"])
+    who = ("teacher", "student")
+    times = [run.latency(model, "batch_32") for run in (done, planned) for model in who]
+    assert times[0] == times[2]
+    assert min(times) > 0
+    assert times[0] != done.values["latency"]["teacher"]["batch_32"]["median"]
+    sizes = [(p.size[0], p.score is None, p.speed) for p in points([done, planned], "bilstm")]
+    assert sizes == [(8, False, times[1]), (12, True, times[3])]
+
+
+def test_latency_needs_a_finished_run(tmp_path):
+    folder = write_sweep(tmp_path, [({"seed": 1}, None)])
+    with pytest.raises(ArtifactError, match=r"of which a run is done. Received: 0 of 1 runs done"):
+        time_sweep(folder)
 
 
 def test_every_table_has_a_flagfile_whose_plan_can_be_made():

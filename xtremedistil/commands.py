@@ -228,6 +228,24 @@ def report(given: ReportOptions) -> None:
 
 
 @dataclass(frozen=True)
+class LatencyOptions(Checked):
+    """Flags of `latency`."""
+
+    folder: str = option("", "Folder of a sweep (sweep.json) of which one run at least is done.")
+    rounds: int = option(
+        50, "Timed calls of each model at batch 1; at batch 32, three tenths of them.", low=1
+    )
+
+
+def latency(given: LatencyOptions) -> None:
+    """Measures the students of a sweep side by side."""
+    quiet_tensorflow()
+    from xtremedistil.experiments.timing import time_sweep
+
+    logging.info("%s: reports read it from now on.", time_sweep(given.folder, given.rounds))
+
+
+@dataclass(frozen=True)
 class FetchOptions(Checked):
     """Flags of `fetch`."""
 
@@ -255,6 +273,7 @@ COMMANDS = {
     "benchmark": Command("speed of student and teacher", BenchmarkCommandOptions, benchmark),
     "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
+    "latency": Command("time the students of a sweep side by side", LatencyOptions, latency),
     "report": Command("tables, figures and a page of results", ReportOptions, report),
     "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
 }

@@ -21,7 +21,6 @@ from xtremedistil.experiments.drawing import (
     plot,
 )
 from xtremedistil.experiments.figures import PUBLISHED, measured_title
-from xtremedistil.experiments.points import latency
 from xtremedistil.experiments.published import TABLES
 from xtremedistil.experiments.tables_ner import after_step, in_language
 
@@ -217,7 +216,7 @@ def models(results: Sequence[Result]) -> list[Model]:
             who,
             score(runs, who),
             _mean([(r.values[who].get("parameters") or 0) / 1e6 or None for r in runs]),
-            _mean([latency(r, who, "batch_32") for r in runs]),
+            _mean([r.latency(who, "batch_32") for r in runs]),
         )
         for who, name, runs in named
     ]

@@ -4,6 +4,7 @@ A run that is planned and not done stands beside the others with no values, so t
 its place as missing. Nothing here computes a score, and nothing needs TensorFlow.
 """
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from xtremedistil import artifacts
 from xtremedistil.errors import ArtifactError
 
-RESULTS, SWEEP = "results.json", "sweep.json"
+RESULTS, SWEEP, LATENCY = "results.json", "sweep.json", "latency.json"
 _SECTIONS = ("data", "teacher", "student", "distillation")
 _RUN_FLAGS = ("jit_compile", "mixed_precision")  # of the section `run`, those that touch numbers
 _SEEDS = ("seed", "teacher_seed", "data_seed")
@@ -32,6 +33,8 @@ class Result:
         values: the content of its `results.json`; None while it is not done.
         axes: what its sweep varies.
         folder: where it lives.
+        timed: its `parameters`, `compression` and `latency` as measured for its sweep's
+            `latency.json`; None without one.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Result:
     values: Mapping[str, Any] | None = None
     axes: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    timed: Mapping[str, Any] | None = None
 
     @property
     def done(self) -> bool:
@@ -53,6 +57,23 @@ class Result:
     def score(self, who: str) -> Mapping[str, Any]:
         """Mean, std and per_language of the `teacher` or the `student`, in percent."""
         return self.values[who][self.metric]
+
+    def latency(self, who: str, batch: str) -> float | None:
+        """Median milliseconds of the `teacher` or the `student` for a batch such as `batch_32`."""
+        source = self.timed or self.values or {}
+        return source.get("latency", {}).get(who, {}).get(batch, {}).get("median")
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights of the deployed student."""
+        if self.timed:
+            return self.timed.get("parameters")
+        return ((self.values or {}).get("student") or {}).get("parameters")
+
+    @property
+    def compression(self) -> float | None:
+        """The teacher's weights over the student's."""
+        return (self.timed or self.values or {}).get("compression")
 
     @property
     def dataset(self) -> str:
@@ -183,7 +204,11 @@ def load(folder: str) -> Collected:
         sweep = read_object(path)
         if not isinstance(sweep.get("runs"), list):
             raise ArtifactError(f"{path} has a list of runs. Received: {sorted(sweep)}")
-        results = _read_runs(path, sweep["runs"])
+        timed = _read_latency(os.path.join(folder, LATENCY))
+        results = tuple(
+            dataclasses.replace(result, timed=timed.get(result.id))
+            for result in _read_runs(path, sweep["runs"])
+        )
         return Collected(str(sweep.get("name", name)), results, True, sweep.get("chosen", {}))
     if artifacts.exists(os.path.join(folder, RESULTS)):
         return Collected(name, (_finished(name, folder, {}),))
@@ -231,6 +256,16 @@ def _read_runs(path: str, runs: Sequence[Any]) -> tuple[Result, ...]:
         else Result(result.id, {**common, **result.axes}, None, result.axes, result.folder)
         for result in results.values()
     )
+
+
+def _read_latency(path: str) -> Mapping[str, Any]:
+    """By run, what `timing.time_sweep` wrote; empty where it did not."""
+    if not artifacts.exists(path):
+        return {}
+    runs = read_object(path).get("runs")
+    if not isinstance(runs, dict) or not all(isinstance(run, dict) for run in runs.values()):
+        raise ArtifactError(f"{path}: `runs` is an object by run. Received: runs={runs!r}")
+    return runs
 
 
 def _common(flags: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

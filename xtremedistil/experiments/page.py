@@ -12,7 +12,6 @@ from xtremedistil.experiments.cells import MISSING, Table, number
 from xtremedistil.experiments.collected import Collected, Result
 from xtremedistil.experiments.disagreements import read_disagreements
 from xtremedistil.experiments.disagreements import to_html as sentences_to_html
-from xtremedistil.experiments.points import latency
 from xtremedistil.experiments.published import FIGURES
 from xtremedistil.experiments.tables import BUILDERS, build_table, has_something
 
@@ -116,8 +115,8 @@ def _run_cells(result: Result) -> tuple[str, ...]:
         number(values.get("retained"), 1) + interval,
         number(values.get("unknown_piece_rate")),
         number(parameters / 1e6 if parameters else None),
-        number(values.get("compression"), 1),
-        number(latency(result, "student", "batch_32")),
+        number(result.compression, 1),
+        number(result.latency("student", "batch_32")),
         number(seconds / 60 if seconds else None, 1),
     )
 

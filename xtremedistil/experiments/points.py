@@ -1,6 +1,6 @@
 """Students by their size: the points of Tables 15 and 16 and of Figures 1 and 3."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xtremedistil.experiments.averages import Average, average, lines, score
@@ -74,21 +74,23 @@ def _point(encoder: str, size: tuple[int, int], label: str, runs: Sequence[Resul
         tuple(runs),
         score=score(runs, "student"),
         std=score(runs, "student", lambda score: score["std"]),
-        parameters=average(runs, lambda r: r.values["student"].get("parameters")),
-        compression=average(runs, lambda r: r.values.get("compression")),
-        latency={b: average(runs, lambda r, b=b: latency(r, "student", b)) for b in BATCHES},
-        speedup={b: average(runs, lambda r, b=b: _speedup(r, b)) for b in BATCHES},
+        parameters=_cost(runs, lambda r: r.parameters),
+        compression=_cost(runs, lambda r: r.compression),
+        latency={b: _cost(runs, lambda r, b=b: r.latency("student", b)) for b in BATCHES},
+        speedup={b: _cost(runs, lambda r, b=b: _speedup(r, b)) for b in BATCHES},
     )
 
 
+def _cost(runs: Sequence[Result], value: Callable[[Result], float | None]) -> Average | None:
+    """A number that does not depend on training; known of planned runs too, once a sweep's latency
+    was measured."""
+    timed = [number for run in runs if run.timed and (number := value(run)) is not None]
+    return Average(timed[0]) if timed else average(runs, value)
+
+
 def _speedup(result: Result, batch: str) -> float | None:
-    student, teacher = (latency(result, who, batch) for who in ("student", "teacher"))
+    student, teacher = (result.latency(who, batch) for who in ("student", "teacher"))
     return teacher / student if student and teacher else None
-
-
-def latency(result: Result, who: str, batch: str) -> float | None:
-    """Median milliseconds of the `teacher` or `student` in a finished run."""
-    return result.values.get("latency", {}).get(who, {}).get(batch, {}).get("median")
 
 
 def published_grid() -> list[Point]:
