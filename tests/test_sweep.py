@@ -112,6 +112,16 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
     assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
 
 
+def test_a_sweep_may_hold_one_teacher_per_language(data, tmp_path):
+    base = small(data, tmp_path, teacher_epochs=1)
+    axes = axes_of(["stage+teacher_per_language=teacher+true"])
+    run_sweep(base, Sweep("single", axes, (1,)))
+    (result,) = load(str(tmp_path)).of_task("ner", teacher_per_language=True)
+    assert result.done
+    assert set(result.score("teacher")["per_language"]) == {"de", "hi"}
+    assert list((tmp_path / "shared").glob("targets-*")) == []
+
+
 def test_latency_is_measured_of_planned_sizes_too(data, tmp_path):
     base = small(data, tmp_path, strategy="D0-S", label_epochs=(1,))
     run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8"]), (1,)))
