@@ -275,10 +275,15 @@ def test_float16_that_overflows_lowers_its_scale_and_goes_on(tmp_path):
 
 def test_compiled_training_learns_the_same(tmp_path):
     plain, compiled = build(), build()
-    train(plain, training(epochs=1), LoopOptions(str(tmp_path / "a")))
-    train(compiled, training(epochs=1), LoopOptions(str(tmp_path / "b"), jit_compile=True))
+    task = training(epochs=2, streams=("a", "b"))
+    expected = train(plain, task, LoopOptions(str(tmp_path / "a")))["history"]
+    options = LoopOptions(str(tmp_path / "b"), jit_compile=True)
+    found = train(compiled, task, options)["history"]
     for a, b in zip(plain.get_weights(), compiled.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+    for name in ("loss", "validation_loss"):
+        losses = [[entry[name] for entry in one[1:]] for one in (expected, found)]
+        np.testing.assert_allclose(*losses, atol=1e-5)
 
 
 def test_logs_are_written_for_tensorboard(tmp_path):

@@ -11,6 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from absl import logging
+
+from xtremedistil import __version__
 from xtremedistil.errors import ConfigError
 from xtremedistil.options import Checked, option
 
@@ -19,6 +22,10 @@ TASKS = ("ner", "classification")
 _EPOCHS = (
     "one number for each step, or four, for head, projection, encoder and embeddings as they "
     "unfreeze (trained end to end, a stage has their sum)"
+)
+_UNKNOWN = (
+    f"a configuration holds what xtremedistil {__version__} does not know: another version wrote "
+    "it, or a name is misspelt."
 )
 STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 
@@ -361,23 +368,28 @@ class Config:
     def from_dict(cls, values: dict[str, dict[str, Any]]) -> "Config":
         """The inverse of `to_dict`.
 
+        A field that is not there (an older version of the package had fewer) takes its default,
+        and one warning names them all.
+
         Raises:
-            ConfigError: a section or a field is unknown or missing, or a value is illegal.
+            ConfigError: a section is missing, a section or a field is unknown, or a value is
+                illegal.
         """
         sections = {field.name: field.type for field in dataclasses.fields(cls)}
-        made = {}
+        if unknown := sorted(set(values) - set(sections)):
+            raise ConfigError(f"{_UNKNOWN} Received: sections {', '.join(unknown)}")
+        made, absent = {}, []
         for name, section in sections.items():
             given = values.get(name)
-            known = {field.name for field in dataclasses.fields(section)}
-            if not isinstance(given, dict) or set(given) != known:
-                received = sorted(given) if isinstance(given, dict) else given
-                raise ConfigError(
-                    f"a configuration needs a section '{name}' with the fields {sorted(known)}. "
-                    f"Received: {received}"
-                )
+            if not isinstance(given, dict):
+                raise ConfigError(f"a configuration needs a section '{name}'. Received: {given!r}")
+            known = {field.name: field.default for field in dataclasses.fields(section)}
+            if unknown := sorted(set(given) - set(known)):
+                raise ConfigError(f"{_UNKNOWN} Received: {name}: {', '.join(unknown)}")
             made[name] = section(**given)
-        if unknown := set(values) - set(sections):
-            raise ConfigError(f"unknown sections of a configuration. Received: {sorted(unknown)}")
+            absent += [f"{field}={known[field]!r}" for field in known if field not in given]
+        if absent:
+            logging.warning("not in the configuration, so by default: %s", ", ".join(absent))
         return cls(**made)
 
 
