@@ -62,6 +62,7 @@ def with_field(section, name):
     [
         (with_field("student", "droput"), rf"xtremedistil {__version__} does not.*student: droput"),
         ({**Config().to_dict(), "students": {}}, r"does not know.*Received: sections students"),
+        ([{}], r"a configuration is a JSON object\. Received: \[\{\}\]"),
         ({"data": {}}, r"needs a section 'teacher'\. Received: None"),
         ({**Config().to_dict(), "run": 3}, r"needs a section 'run'\. Received: 3"),
     ],
