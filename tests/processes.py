@@ -134,7 +134,7 @@ def histories_of(folder: str) -> dict[str, list]:
     for path in pathlib.Path(folder).rglob("done.json"):
         results = json.loads(path.read_text("utf-8"))["results"]
         found[path.parent.name] = [
-            {k: v for k, v in entry.items() if k != "seconds"}
+            {k: v for k, v in entry.items() if k not in ("seconds", "waiting_seconds")}
             for entry in results.get("history", [])
         ]
     return found

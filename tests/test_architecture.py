@@ -12,6 +12,7 @@ ORDER = [
     "interruption",
     "resources",
     "options",
+    "sections",
     "config",
     "progress",
     "disk",

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from xtremedistil import __version__
 from xtremedistil.config import (
     Config,
     DataConfig,
@@ -41,16 +42,33 @@ def test_a_config_survives_json():
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "section"])
-def test_a_config_of_another_version_is_refused(change):
+def test_fields_that_an_older_version_did_not_have_take_their_default(caplog):
+    values = Config(student=StudentConfig(hidden_size=33)).to_dict()
+    del values["student"]["dropout"], values["run"]["targets"]
+    caplog.set_level("WARNING")
+    assert Config.from_dict(values) == Config(student=StudentConfig(hidden_size=33))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == "not in the configuration, so by default: dropout=0.2, targets='stored'"
+
+
+def with_field(section, name):
     values = Config().to_dict()
-    if change == "missing":
-        del values["student"]["dropout"]
-    elif change == "unknown":
-        values["student"]["droput"] = 1
-    else:
-        values["students"] = {}
-    with pytest.raises(ConfigError):
+    values[section][name] = 1
+    return values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (with_field("student", "droput"), rf"xtremedistil {__version__} does not.*student: droput"),
+        ({**Config().to_dict(), "students": {}}, r"does not know.*Received: sections students"),
+        ([{}], r"a configuration is a JSON object\. Received: \[\{\}\]"),
+        ({"data": {}}, r"needs a section 'teacher'\. Received: None"),
+        ({**Config().to_dict(), "run": 3}, r"needs a section 'run'\. Received: 3"),
+    ],
+)
+def test_a_config_of_another_kind_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
         Config.from_dict(values)
 
 

@@ -1,7 +1,13 @@
 """Parts of a run: recognised when done, and after damage made again, but only what is broken."""
 
+import json
+import multiprocessing
 import os
+import signal
+import socket
+import time
 
+import absl.logging
 import numpy as np
 import pytest
 
@@ -15,6 +21,8 @@ from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.data.transfer import read_sentences, transfer_inputs
 from xtremedistil.errors import ArtifactError
 from xtremedistil.parts import DONE, INPUTS, Part
+
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -78,6 +86,53 @@ def test_what_a_kill_left_of_a_file_does_not_strand_an_empty_part(tmp_path):
     part = Part(str(tmp_path / "part"), {"a": 1})
     part.check(overwrite=False)
     assert part.ensure(lambda: ({"answer": 1}, ()))["answer"] == 1
+
+
+def make_slowly(folder, began, answer, log):
+    """Makes the shared part of a folder in a process of its own, and says what it got."""
+    lines = []
+    absl.logging.info = lambda text, *values: lines.append(text % values)
+
+    def maker():
+        began.set()
+        time.sleep(2)
+        return {"answer": answer}, ()
+
+    found = Part(folder, {"a": 1}, shared=True).ensure(maker)["answer"]
+    with open(log, "w", encoding="utf-8") as file:
+        json.dump([found, lines], file)
+
+
+def two_processes(tmp_path, between):
+    """The second starts once the first is at work; what each found and logged."""
+    folder, processes, logs = str(tmp_path / "part"), [], []
+    for answer in (1, 2):
+        began, log = SPAWN.Event(), tmp_path / f"log{answer}"
+        process = SPAWN.Process(target=make_slowly, args=(folder, began, answer, log))
+        process.start()
+        if answer == 1:
+            assert began.wait(120)
+            between(process)
+        processes.append(process)
+        logs.append(log)
+    for process in processes:
+        process.join(120)
+    return processes, [json.loads(log.read_text()) if log.exists() else None for log in logs]
+
+
+def test_a_shared_part_that_another_process_makes_is_waited_for(tmp_path):
+    (first, _), found = two_processes(tmp_path, lambda process: None)
+    waiting = f"part is being made by another run (process {first.pid} on {socket.gethostname()})"
+    assert found[0] == [1, []]
+    assert found[1] == [1, [f"{tmp_path}/{waiting}: waiting for it."]]
+
+
+def test_a_dead_process_holds_no_shared_part(tmp_path):
+    (first, second), found = two_processes(
+        tmp_path, lambda process: (process.kill(), process.join())
+    )
+    assert (first.exitcode, second.exitcode) == (-signal.SIGKILL, 0)
+    assert found == [None, [2, []]]
 
 
 def rows(seed):

@@ -1,5 +1,7 @@
 """Ragged sentences, and batches that are bucketed, seeded and resumable."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from xtremedistil.data.pipeline import (
     prefetch,
     steps_per_epoch,
 )
-from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.ragged import Chained, Ragged
 from xtremedistil.errors import ArtifactError
 
 
@@ -44,14 +46,27 @@ def test_take_truncate_and_pad():
     assert batch["n"].tolist() == [7, 9]
 
 
-def test_concatenate_and_a_round_trip_through_bytes():
-    parts = [ragged([3, 1]), ragged([2], seed=1)]
-    whole = Ragged.concatenate(parts)
+def test_a_round_trip_through_bytes():
+    whole = ragged([3, 1, 2])
     again = Ragged.from_bytes(whole.to_bytes(), "somewhere")
     assert again.offsets.tolist() == [0, 3, 4, 6]
-    np.testing.assert_array_equal(again.pieces["states"][4:], parts[1].pieces["states"])
+    np.testing.assert_array_equal(again.pieces["states"], whole.pieces["states"])
     with pytest.raises(ArtifactError, match="somewhere: not a file of encoded sentences"):
         Ragged.from_bytes(whole.to_bytes()[:-3], "somewhere")
+
+
+def test_chained_sentences_are_padded_as_if_they_were_one():
+    whole = ragged(natural(50))
+    parts = [whole.take(np.arange(*ends)) for ends in ((0, 7), (7, 8), (8, 50))]
+    chained = Chained(parts)
+    assert len(chained) == 50
+    np.testing.assert_array_equal(chained.lengths, whole.lengths)
+    rows = np.random.default_rng(0).permutation(50)[:20]
+    batch, expected = chained.pad(rows, 33), whole.pad(rows, 33)
+    assert batch.keys() == expected.keys()
+    for name, values in expected.items():
+        assert batch[name].dtype == values.dtype
+        np.testing.assert_array_equal(batch[name], values)
 
 
 @pytest.fixture(params=["memory", "shards"])
@@ -106,8 +121,38 @@ def test_what_is_passed_over_is_not_read():
         return ragged([4] * 2048, seed=i)
 
     source = InShards([2048] * 40, load)
-    next(iter(epoch_batches(source, 512, [0], start=140)))
-    assert len(loaded) == 4  # one window of four shards
+    assert len(list(epoch_batches(source, 512, [0], start=130))) == 30
+    assert len(loaded) == 8  # the last two windows, of four shards each
+
+
+def test_one_window_is_read_ahead_and_no_more():
+    loaded, read = [], [threading.Event() for _ in range(5)]
+
+    def load(i):
+        loaded.append(i)
+        read[len(loaded) - 1].set()
+        return ragged([4] * 8192, seed=i)
+
+    batches = epoch_batches(InShards([8192] * 5, load), 512, [0])
+    for number in range(4):
+        for _ in range(16):
+            next(batches)
+        assert read[number + 1].wait(60)  # by itself, while its predecessor is used
+        assert len(loaded) == number + 2
+    assert len(list(batches)) == 16
+
+
+def test_an_error_of_a_window_read_ahead_comes_when_it_is_due():
+    def load(i):
+        if i == bad:
+            raise ArtifactError(f"shard {i} is damaged")
+        return ragged([4] * 8192, seed=i)
+
+    bad = int(np.random.default_rng([0]).permutation(3)[1])
+    batches = epoch_batches(InShards([8192] * 3, load), 512, [0])
+    assert len([next(batches) for _ in range(16)]) == 16
+    with pytest.raises(ArtifactError, match="is damaged"):
+        next(batches)
 
 
 def test_lengths_may_be_rounded_up(source):

@@ -9,18 +9,24 @@ from xtremedistil import artifacts
 from xtremedistil.errors import ArtifactError
 
 
-def run_in_memory():
-    """Reads `ram://data`, writes `ram://out`, and does it again."""
+def config_in_memory(**changes):
+    """A small run from `ram://data` to `ram://out`."""
     from xtremedistil.config import Config
     from xtremedistil.data.sample import corpus_dir
-    from xtremedistil.experiments.main import execute
 
     here = os.path.join(corpus_dir(), "de")
     for name in os.listdir(here):
         content = artifacts.read_bytes(os.path.join(here, name))
         artifacts.make_folder("ram://data/de")
         artifacts.write_bytes(f"ram://data/de/{name}", content)
-    config = Config.from_dict(processes.small_config("ram://data", "ram://out"))
+    return Config.from_dict(processes.small_config("ram://data", "ram://out", **changes))
+
+
+def run_in_memory():
+    """Goes to the last step, and does it again."""
+    from xtremedistil.experiments.main import execute
+
+    config = config_in_memory()
     execute(config)
     step = artifacts.list_folder("ram://out/steps")[0]
     weights = f"ram://out/steps/{step}/weights.safetensors"
@@ -34,10 +40,33 @@ def run_in_memory():
     assert not os.path.exists("ram:")
 
 
+def export_in_memory():
+    """Goes to results and the SavedModel, exports to ONNX too, and reads all of them again."""
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401
+
+    import xtremedistil
+    from xtremedistil.experiments.main import execute
+    from xtremedistil.serving.export import ExportOptions, export
+
+    results = execute(config_in_memory(stage="all"))
+    assert artifacts.read_json("ram://out/results.json")["steps"] == results["steps"]
+    assert all(step["waiting_seconds"] > 0 for step in results["steps"])
+    served = tf.saved_model.load("ram://out/export/saved_model").signatures["serving_default"]
+    assert served(texts=tf.constant(["Berlin ist schön"]))["counts"].numpy().tolist() == [3]
+    report = export(ExportOptions("ram://out/student", "ram://out/export/onnx", format="onnx"))
+    assert report["max_logit_difference"] < 1e-4
+    for folder in ("ram://out", "ram://out/export/onnx"):
+        assert len(xtremedistil.load(folder).tag("Berlin ist schön")) == 3
+    assert not os.path.exists("ram:")
+
+
 def test_a_whole_run_on_a_file_system_that_is_not_the_local_one():
-    process = processes.start(run_in_memory)
-    process.join(1800)
-    assert process.exitcode == 0
+    processes.timed(processes.start(run_in_memory))
+
+
+def test_exports_to_a_file_system_that_is_not_the_local_one():
+    processes.timed(processes.start(export_in_memory))
 
 
 def test_a_file_elsewhere_appears_whole_or_not_at_all():

@@ -1,4 +1,5 @@
-"""The parts of a run, each made once and known by what it was made from, and the lock of a run."""
+"""The parts of a run, each made once and known by what it was made from, and the locks: of a run's
+folder, and of a part that several runs share."""
 
 import contextlib
 import json
@@ -29,14 +30,21 @@ class Part:
     and its maker may go on.
     """
 
-    def __init__(self, folder: str, inputs: Mapping[str, Any], workers: Workers = ALONE):
+    def __init__(
+        self,
+        folder: str,
+        inputs: Mapping[str, Any],
+        workers: Workers = ALONE,
+        shared: bool = False,
+    ):
         """Args:
         folder: where the part lives.
         inputs: what its content depends on, as flat JSON values.
         workers: who makes it: the chief alone writes, unless `make` says otherwise, and all of
-            them call `results`, `make` and `ensure`.
+            them call `results`, `make`, `ensure` and what else holds the part.
+        shared: whether other runs, perhaps at this moment, may make it too.
         """
-        self.folder, self.workers = folder, workers
+        self.folder, self.workers, self.shared = folder, workers, shared
         self.inputs = json.loads(json.dumps(dict(inputs)))
 
     def path(self, *names: str) -> str:
@@ -180,8 +188,34 @@ class Part:
         self, maker: Maker, scratch: tuple[str, ...] = (), together: bool = False
     ) -> dict[str, Any]:
         """The part's results, as recorded, or as `make` makes them."""
+        with self.claimed() as results:
+            return self.make(maker, scratch, together) if results is None else results
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[dict[str, Any] | None]:
+        """The part's results; or None, and then it is this run's to make within the block."""
         results = self.results()
-        return self.make(maker, scratch, together) if results is None else results
+        if results is not None:
+            yield results
+            return
+        with self.held():
+            yield self.results() if self.shared else None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other runs from making a shared part; waits for the one that is making it."""
+        if not self.shared or artifacts.is_remote(self.folder):
+            yield
+            return
+        folder, name = os.path.split(self.folder)
+        artifacts.make_folder(folder)
+        lock = os.path.join(folder, f".{name}.lock")  # beside it, since the folder may be removed
+        with _locked(lock, self._say_waiting) if self.workers.chief else contextlib.nullcontext():
+            self.workers.meet()
+            yield
+
+    def _say_waiting(self, owner: str) -> None:
+        logging.info("%s is being made by another run (%s): waiting for it.", self.folder, owner)
 
 
 def _short(value: Any) -> str:
@@ -191,8 +225,7 @@ def _short(value: Any) -> str:
 
 @contextlib.contextmanager
 def run_lock(folder: str) -> Iterator[None]:
-    """Holds a run's directory for this process; the system lets go of it when the process ends,
-    however it ends.
+    """Holds a run's directory for this process.
 
     Raises:
         ArtifactError: another process, alive, holds it.
@@ -201,18 +234,41 @@ def run_lock(folder: str) -> Iterator[None]:
     if artifacts.is_remote(folder):  # object stores have no locks
         yield
         return
+
+    def refuse(owner: str) -> None:
+        raise ArtifactError(
+            f"{folder} is in use by another run ({owner}). Wait for it to end, or choose another "
+            "--output_dir."
+        )
+
+    with _locked(os.path.join(folder, disk.LOCK), refuse):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: str, when_held: Callable[[str], None]) -> Iterator[None]:
+    """Holds the lock of a local file; the system lets go of it when the process ends, however it
+    ends.
+
+    Args:
+        path: of the file, which stays.
+        when_held: is told which other process, alive, holds it; unless it raises, that one's end is
+            waited for.
+
+    Raises:
+        ArtifactError: the file system has no locks.
+    """
     import fcntl  # POSIX only, as the lock is
 
-    with open(os.path.join(folder, disk.LOCK), "a+", encoding="utf-8") as file:
+    with open(path, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError:
             file.seek(0)
-            raise ArtifactError(
-                f"{folder} is in use by another run ({file.read().strip() or 'unknown'}). Wait for "
-                f"it to "
-                "end, or choose another --output_dir."
-            ) from error
+            when_held(file.read().strip() or "unknown")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # some file systems of clusters
+            raise ArtifactError(f"{path}: cannot be locked here. Received: {error}") from error
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()

@@ -3,16 +3,14 @@
 PYTHONPATH=.:tests python tests/fuzz/fuzz_bundle.py --cases=10000 --seed=0
 """
 
-import argparse
 import json
 import os
 import shutil
-import signal
 import tempfile
-import traceback
 
 import numpy as np
 import safetensors.numpy
+from fuzz.many_cases import main, run_cases
 
 from xtremedistil import artifacts
 from xtremedistil.data.labels import LabelSet
@@ -20,9 +18,7 @@ from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.errors import XtremeDistilError
 from xtremedistil.models.bundle import Bundle
 from xtremedistil.models.student import LABEL_HEAD, StudentShape, build_student, deployed
-from xtremedistil.resources import peak_memory
 
-SECONDS = 60
 MEMORY = 2 << 30  # bytes that all cases together may add: Keras keeps some of each model
 VALUES = [None, True, -1, 0, 1, 2.5, 10**12, 10**30, "", "x", "bilstm", "transformer", [], [1], {}]
 TARGETS = ["/etc/passwd", "../outside", "/dev/zero", ".", "weights.safetensors", "nowhere"]
@@ -117,38 +113,22 @@ def hide(folder: str) -> None:
 
 
 def run(cases: int, seed: int) -> dict[str, int]:
-    """Tries so many folders; returns and raises as `fuzz_readers.run`."""
-    counts = {"loaded": 0, "refused": 0}
+    """Tries so many folders; see `run_cases`."""
     with tempfile.TemporaryDirectory() as top:
         whole, folder = os.path.join(top, "whole"), os.path.join(top, "student")
         write_bundle(whole)
         Bundle.load(whole)
-        before = peak_memory()
-        for case in range(cases):
-            rng = np.random.default_rng([seed, case])
+
+        def try_one(rng: np.random.Generator) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(whole, folder)
             alter(folder, rng)
             if rng.random() < 0.5:
                 hide(folder)
-            signal.alarm(SECONDS)
-            try:
-                Bundle.load(folder)
-                counts["loaded"] += 1
-            except XtremeDistilError:
-                counts["refused"] += 1
-            except Exception as error:
-                traceback.print_exc()
-                raise AssertionError(f"seed {seed}, case {case}: {error!r}") from error
-            finally:
-                signal.alarm(0)
-    assert peak_memory() - before < MEMORY, f"{peak_memory() - before:,} bytes more"
-    return counts
+            Bundle.load(folder)
+
+        return run_cases("loaded", try_one, cases, seed, MEMORY)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    print(run(arguments.cases, arguments.seed))
+    main(__doc__, run)

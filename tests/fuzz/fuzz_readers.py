@@ -3,25 +3,20 @@
 PYTHONPATH=.:tests python tests/fuzz/fuzz_readers.py --cases=10000 --seed=0
 """
 
-import argparse
 import gzip
 import lzma
 import os
-import signal
 import tempfile
-import traceback
 
 import numpy as np
+from fuzz.many_cases import main, run_cases
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.examples import detect_format
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.sources import Reader, Source
 from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import XtremeDistilError
-from xtremedistil.resources import peak_memory
 
-SECONDS = 60  # a case that takes longer hangs
 MEMORY = 1 << 30  # bytes that all cases together may add to the peak
 WORDS = [
     "Berlin",
@@ -88,8 +83,8 @@ def packed(content: bytes, rng: np.random.Generator) -> bytes:
     return damaged(compressed, rng) if rng.random() < 0.5 and len(content) < 10**6 else compressed
 
 
-def read(path: str, rng: np.random.Generator, rules: WordPiece) -> int:
-    """Reads a file as training would; the number of its sentences."""
+def read(path: str, rng: np.random.Generator, rules: WordPiece) -> None:
+    """Reads a file as training would."""
     task = str(rng.choice(["ner", "classification"]))
     unlabeled = bool(rng.random() < 0.3)
     file_format = detect_format(path, task, unlabeled)
@@ -104,45 +99,21 @@ def read(path: str, rng: np.random.Generator, rules: WordPiece) -> int:
         assert len(pieces.first) == len(sentence)
         assert pieces.first.max(initial=0) < len(pieces.ids)
     assert len(scan) == len(words)
-    return len(words)
 
 
 def run(cases: int, seed: int) -> dict[str, int]:
-    """Tries so many files.
-
-    Returns:
-        How many were read, and how many refused.
-
-    Raises:
-        AssertionError: one had another end than these two.
-    """
+    """Tries so many files; see `run_cases`."""
     rules = WordPiece.from_folder(vocabulary_dir())
-    counts = {"read": 0, "refused": 0}
-    before = peak_memory()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "train.tsv")
-        for case in range(cases):
-            rng = np.random.default_rng([seed, case])
+
+        def try_one(rng: np.random.Generator) -> None:
             with open(path, "wb") as file:
                 file.write(packed(damaged(sensible(rng), rng), rng))
-            signal.alarm(SECONDS)
-            try:
-                read(path, rng, rules)
-                counts["read"] += 1
-            except XtremeDistilError:
-                counts["refused"] += 1
-            except Exception as error:
-                traceback.print_exc()
-                raise AssertionError(f"seed {seed}, case {case}: {error!r}") from error
-            finally:
-                signal.alarm(0)
-    assert peak_memory() - before < MEMORY, f"{peak_memory() - before:,} bytes more"
-    return counts
+            read(path, rng, rules)
+
+        return run_cases("read", try_one, cases, seed, MEMORY)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    print(run(arguments.cases, arguments.seed))
+    main(__doc__, run)

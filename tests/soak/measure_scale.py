@@ -8,7 +8,6 @@ sentences; what is measured is printed as JSON.
 """
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import os
@@ -16,7 +15,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -77,30 +75,6 @@ class StandIn:
         return {"logits": self.logits[ids], "states": self.states[ids]}
 
 
-@contextlib.contextmanager
-def waiting_measured() -> Iterator[list[float]]:
-    """Seconds that training spends waiting for batches, while the block runs."""
-    from xtremedistil.training import loop
-
-    waited, prefetch = [], loop.prefetch
-
-    def timed(batches: Iterable) -> Iterator:
-        ready = prefetch(batches)
-        while True:
-            started = time.monotonic()
-            batch = next(ready, None)
-            waited.append(time.monotonic() - started)
-            if batch is None:
-                return
-            yield batch
-
-    loop.prefetch = timed
-    try:
-        yield waited
-    finally:
-        loop.prefetch = prefetch
-
-
 def measure(folder: str, number: int, hidden: int, batch_size: int) -> dict:
     """Everything about one number of sentences."""
     from xtremedistil.data.transfer import VALIDATION
@@ -156,17 +130,17 @@ def measure_epoch(
         optimizer=lambda steps: keras.optimizers.Adam(1e-3),
         seed=[0],
     )
-    with AnonymousMemory() as memory, waiting_measured() as waited:
-        started = time.monotonic()
-        train(model, training, LoopOptions(folder))
-        seconds = time.monotonic() - started
+    with AnonymousMemory() as memory:
+        result = train(model, training, LoopOptions(folder))
+    epoch = result["history"][1]
     started = time.monotonic()
     middle = number // batch_size // 2
-    next(epoch_batches(stored.source(), batch_size, [0, 0, 0], start=middle))
+    rest = epoch_batches(stored.source(), batch_size, [0, 0, 0], start=middle)
+    next(rest)
     return {
         "peak_anonymous_bytes": memory.peak,
-        "milliseconds_per_sentence": 1000 * seconds / number,
-        "percent_of_time_waiting_for_data": 100 * sum(waited) / seconds,
+        "milliseconds_per_sentence": 1000 * epoch["seconds"] / number,
+        "percent_of_time_waiting_for_data": 100 * epoch["waiting_seconds"] / epoch["seconds"],
         "seconds_to_resume_in_the_middle": time.monotonic() - started,
     }
 

@@ -1,9 +1,9 @@
 """Encoded sentences to batches: seeded, bucketed by length, and resumable at any batch.
 
 An epoch goes through windows of a few thousand sentences. Inside a window, sentences are sorted by
-length and cut into
-batches, and the batches are shuffled: a batch then holds sentences of about one length, and little
-    of it is padding.
+length and cut into batches, and the batches are shuffled: a batch then holds sentences of about one
+length, and little of it is padding. While a window is used, a thread reads the next one: memory
+holds two, however many there are.
 The order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it
 stopped without reading what came before.
 """
@@ -11,14 +11,16 @@ stopped without reading what came before.
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.ragged import Chained, Ragged
 
 Batch = dict[str, np.ndarray]
+Read = Callable[[], Ragged | Chained]
 _WINDOW_SENTENCES = 8192
 _WINDOW_BATCHES = 16
 
@@ -26,9 +28,7 @@ _WINDOW_BATCHES = 16
 class Source(Protocol):
     """Sentences that can be read in windows."""
 
-    def windows(
-        self, rng: np.random.Generator, sentences: int
-    ) -> list[tuple[int, Callable[[], Ragged]]]:
+    def windows(self, rng: np.random.Generator, sentences: int) -> list[tuple[int, Read]]:
         """Shuffled windows of about so many sentences: the number of each, and a function that
         reads it."""
 
@@ -39,9 +39,7 @@ class InMemory:
 
     rows: Ragged
 
-    def windows(
-        self, rng: np.random.Generator, sentences: int
-    ) -> list[tuple[int, Callable[[], Ragged]]]:
+    def windows(self, rng: np.random.Generator, sentences: int) -> list[tuple[int, Read]]:
         order = rng.permutation(len(self.rows))
         pieces = [order[start : start + sentences] for start in range(0, len(order), sentences)]
         return [(len(piece), lambda piece=piece: self.rows.take(piece)) for piece in pieces]
@@ -59,9 +57,7 @@ class InShards:
     sizes: Sequence[int]
     load: Callable[[int], Ragged]
 
-    def windows(
-        self, rng: np.random.Generator, sentences: int
-    ) -> list[tuple[int, Callable[[], Ragged]]]:
+    def windows(self, rng: np.random.Generator, sentences: int) -> list[tuple[int, Read]]:
         windows, group, count = [], [], 0
         for shard in rng.permutation(len(self.sizes)):
             group.append(int(shard))
@@ -73,13 +69,11 @@ class InShards:
             windows.append((count, lambda group=tuple(group): self._read(group)))
         return windows
 
-    def _read(self, shards: Sequence[int]) -> Ragged:
-        return Ragged.concatenate([self.load(shard) for shard in shards])
+    def _read(self, shards: Sequence[int]) -> Chained:
+        return Chained([self.load(shard) for shard in shards])
 
 
-def _windows(
-    source: Source, batch_size: int, seed: Sequence[int]
-) -> list[tuple[int, Callable[[], Ragged]]]:
+def _windows(source: Source, batch_size: int, seed: Sequence[int]) -> list[tuple[int, Read]]:
     size = max(_WINDOW_SENTENCES, _WINDOW_BATCHES * batch_size)
     return source.windows(np.random.default_rng(seed), size)
 
@@ -104,17 +98,31 @@ def epoch_batches(
     Yields:
         What `Ragged.pad` returns.
     """
-    passed = 0
-    for number, (count, load) in enumerate(_windows(source, batch_size, seed)):
+    passed, wanted = 0, []
+    for number, (count, read) in enumerate(_windows(source, batch_size, seed)):
         batches = -(-count // batch_size)
         if passed + batches > start:
-            rows = load()
-            rng = np.random.default_rng([*seed, number])
-            order = np.lexsort((rng.random(count), rows.lengths))
-            for batch in rng.permutation(batches)[max(0, start - passed) :]:
-                chosen = order[batch * batch_size : (batch + 1) * batch_size]
-                yield rows.pad(chosen, _rounded(rows.lengths[chosen].max(), length_step))
+            wanted.append((number, count, max(0, start - passed), read))
         passed += batches
+    windows = _read_ahead([read for *_, read in wanted])
+    for (number, count, skipped, _), rows in zip(wanted, windows, strict=True):
+        rng, lengths = np.random.default_rng([*seed, number]), rows.lengths
+        order = np.lexsort((rng.random(count), lengths))
+        for batch in rng.permutation(-(-count // batch_size))[skipped:]:
+            chosen = order[batch * batch_size : (batch + 1) * batch_size]
+            yield rows.pad(chosen, _rounded(lengths[chosen].max(), length_step))
+
+
+def _read_ahead(reads: Sequence[Read]) -> Iterator[Ragged | Chained]:
+    """What each function reads, in order; while one result is used, a thread reads the next."""
+    if not reads:
+        return
+    with ThreadPoolExecutor(1, "window") as reader:
+        coming = reader.submit(reads[0])
+        for read in reads[1:]:
+            window, coming = coming.result(), reader.submit(read)
+            yield window
+        yield coming.result()
 
 
 def ordered_batches(

@@ -49,21 +49,6 @@ class Ragged:
             offsets.astype(np.int64), joined, {k: np.asarray(v) for k, v in sentences.items()}
         )
 
-    @classmethod
-    def concatenate(cls, parts: Sequence["Ragged"]) -> "Ragged":
-        """The sentences of all parts, in order; a single part is not copied."""
-        if len(parts) == 1:
-            return parts[0]
-        starts = np.cumsum([0] + [part.offsets[-1] for part in parts])
-        offsets = np.concatenate(
-            [[0]] + [part.offsets[1:] + start for part, start in zip(parts, starts, strict=False)]
-        )
-        return cls(
-            offsets.astype(np.int64),
-            {k: np.concatenate([part.pieces[k] for part in parts]) for k in parts[0].pieces},
-            {k: np.concatenate([part.sentences[k] for part in parts]) for k in parts[0].sentences},
-        )
-
     def take(self, rows: np.ndarray) -> "Ragged":
         """The sentences `rows`, in that order."""
         lengths = self.lengths[rows]
@@ -143,3 +128,32 @@ class Ragged:
     def load(cls, path: str) -> "Ragged":
         """Reads what `save` wrote."""
         return cls.from_bytes(artifacts.read_bytes(path), path)
+
+
+class Chained:
+    """Several `Ragged` one after the other, read as one; only batches are copied."""
+
+    def __init__(self, parts: Sequence[Ragged]):
+        self.parts = list(parts)
+        self._starts = np.cumsum([0] + [len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """`(n,)` int64: wordpieces of each sentence."""
+        return np.concatenate([part.lengths for part in self.parts])
+
+    def pad(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """A batch, as `Ragged.pad` makes it."""
+        part_of = np.searchsorted(self._starts, rows, side="right") - 1
+        batch: dict[str, np.ndarray] = {}
+        for number in np.unique(part_of):
+            where = np.flatnonzero(part_of == number)
+            padded = self.parts[number].pad(rows[where] - self._starts[number], length)
+            for name, values in padded.items():
+                if name not in batch:
+                    batch[name] = np.empty((len(rows), *values.shape[1:]), values.dtype)
+                batch[name][where] = values
+        return batch

@@ -85,14 +85,14 @@ class Distiller:
                 before = None
             if step.stage > last_stage:
                 continue
-            record = part.results()
-            if record is None:
-                if step.head == LABEL_HEAD and before is not None and before.head == LOGIT_HEAD:
-                    copy_head(self.model)
-                title = f"[{number + 1}/{len(steps)}] {_title(step)}"
-                record = self._make(step, part, self._training(step, number, title))
-            else:
-                load_weights(part.path(WEIGHTS), self.model)
+            with part.claimed() as record:
+                if record is None:
+                    if step.head == LABEL_HEAD and before and before.head == LOGIT_HEAD:
+                        copy_head(self.model)
+                    title = f"[{number + 1}/{len(steps)}] {_title(step)}"
+                    record = self._make(step, part, self._training(step, number, title))
+                else:
+                    load_weights(part.path(WEIGHTS), self.model)
             records.append(record)
         return records
 

@@ -79,7 +79,7 @@ class Layout:
         if not run.shared_dir:
             return Part(os.path.join(run.output_dir, name), inputs, self.workers)
         name = f"{name.replace('/', '-')}-{Part('', inputs).fingerprint}"
-        return Part(os.path.join(run.shared_dir, name), inputs, self.workers)
+        return Part(os.path.join(run.shared_dir, name), inputs, self.workers, shared=True)
 
     def _transfer(
         self, data: DataConfig, sources: dict[str, list[Source]], name: str = "data/transfer"

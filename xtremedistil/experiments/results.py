@@ -155,6 +155,7 @@ def _steps(
             "newest": step.newest,
             metric: scored[number].scores[metric] if number in scored else None,
             **{name: record[name] for name in kept},
+            "waiting_seconds": record.get("waiting_seconds"),  # of the step's time, for batches
         }
         for number, (step, record) in enumerate(zip(run.steps, records, strict=True))
     ]

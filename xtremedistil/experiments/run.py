@@ -150,7 +150,8 @@ class Run:
     def language_teacher(self, language: str) -> tuple[Part, keras.Model]:
         """A teacher of one language alone (Table 5's MBERT-single), and its part."""
         whole = self.layout.teacher
-        part = Part(f"{whole.folder}-{language}", whole.inputs | {"language": language})
+        inputs = whole.inputs | {"language": language}
+        part = Part(f"{whole.folder}-{language}", inputs, shared=whole.shared)
         part.check(self.config.run.overwrite)
         part.ensure(lambda: self._make_teacher(part, language), scratch=(STATE_FILE,))
         return part, self._tuned(part, None)
@@ -233,7 +234,9 @@ class Run:
             return {}
         folders, part = self.target_folders(), self.layout.targets
         names = [VALIDATION, *(shard["name"] for shard in self.data.transfer["shards"])]
-        missing = missing_targets(list(folders.values()), names, part)
+
+        def missing() -> dict[str, list[str]]:
+            return missing_targets(list(folders.values()), names, part)
 
         def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
             run = forward_of(self.teacher_model(self._target_layer), tuple(folders))
@@ -242,17 +245,17 @@ class Run:
                 return {folders[kind]: values for kind, values in run(ids, mask).items()}
 
             length = self.config.data.max_seq_length
-            mine = {  # by place among all, so that no two workers ever make the same shard
-                name: missing[name]
-                for name in names[self.workers.index :: self.workers.number]
-                if name in missing
-            }
+            lacking, mine = missing(), names[self.workers.index :: self.workers.number]
+            # by place among all, so that no two workers ever make the same shard
+            mine = {name: lacking[name] for name in mine if name in lacking}
             make_targets(forward, mine, self.layout.transfer.folder, length, part)
             return {"shards": len(names)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
-        if self.workers.any(bool(missing)):
-            return part.make(run_teacher, together=True)
+        if self.workers.any(bool(missing())):
+            with part.held():
+                if self.workers.any(bool(missing())):  # no other run made them meanwhile
+                    return part.make(run_teacher, together=True)
         return part.results() or {}
 
     @cached_property

@@ -33,6 +33,7 @@ from xtremedistil.training.replicas import ManyDevices, OneDevice
 from xtremedistil.training.state import TrainingState
 
 STATE_FILE = "state.safetensors"
+TIMES = ("seconds", "waiting_seconds")  # of an epoch: all that a second run need not repeat
 _VALIDATION_PIECES = 16384
 _CHECKED_STEPS = 20  # a loss is fetched from the device once in so many steps
 
@@ -49,8 +50,9 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
 
     Returns:
         `history`, a list with one dict per epoch from 0, the start (`epoch`, `loss`,
-        `validation_loss`, `metric`, `seconds`), `best_epoch`, and the `seconds` of them all, also
-        of those before an interruption.
+        `validation_loss`, `metric`, `seconds`, and of these the `waiting_seconds` that the next
+        batch was not ready), `best_epoch`, and both times of them all, also of those before an
+        interruption.
 
     Raises:
         TrainingError: a loss is not finite; the model then has its best weights so far.
@@ -64,8 +66,8 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
             loop.state.restore_best()
             loop.close()
     history = loop.state.history
-    seconds = sum(entry["seconds"] for entry in history)
-    return {"history": history, "best_epoch": loop.state.best_epoch, "seconds": seconds}
+    times = {name: sum(entry[name] for entry in history) for name in TIMES}
+    return {"history": history, "best_epoch": loop.state.best_epoch, **times}
 
 
 class _Loop:
@@ -162,7 +164,7 @@ class _Loop:
     def _run_epoch(self, epoch: int) -> None:
         state, started = self.state, time.monotonic() - self.state.seconds
         saved, pending = time.monotonic(), []
-        for batches in self._batches(epoch, state.batch):
+        for batches in self._waited_for(self._batches(epoch, state.batch)):
             pending.append(self.train_step(batches))
             state.batch += 1
             self.bar.update()
@@ -204,6 +206,16 @@ class _Loop:
         for batch in prefetch(main):
             yield {self.main: batch} | {name: next(stream) for name, stream in streams.items()}
 
+    def _waited_for(self, batches: Iterator) -> Iterator:
+        """The same, and the time until each was ready counted."""
+        while True:
+            started = time.monotonic()
+            batch = next(batches, None)
+            self.state.waiting_seconds += time.monotonic() - started
+            if batch is None:
+                return
+            yield batch
+
     def _endless(self, stream: str, before: int) -> Iterator[Batch]:
         """Batches of a stream that starts again as often as needed, from the `before`-th on."""
         one = self.training.streams[stream]
@@ -244,6 +256,7 @@ class _Loop:
             "validation_loss": validation,
             "metric": metric,
             "seconds": time.monotonic() - started,
+            "waiting_seconds": self.state.waiting_seconds,
         }
         self.state.end_epoch(entry, score=-validation if metric is None else metric)
         self._save()

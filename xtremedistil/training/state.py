@@ -19,6 +19,7 @@ class TrainingState:
         batch: batches of it that are done.
         losses: their losses.
         seconds: time spent in it.
+        waiting_seconds: of these, until batches were ready.
         history: one dict per finished epoch, the first for the start.
         best_epoch, best_score: of the best so far.
     """
@@ -27,7 +28,7 @@ class TrainingState:
         self.path, self.model, self.optimizer = path, model, optimizer
         self.epoch = self.batch = 0
         self.losses: list[float] = []
-        self.seconds = 0.0
+        self.seconds = self.waiting_seconds = 0.0
         self.history: list[dict[str, Any]] = []
         self.best_epoch, self.best_score = 0, -np.inf
         self.best = [v.numpy() for v in model.trainable_variables]
@@ -47,7 +48,8 @@ class TrainingState:
         if score > self.best_score:
             self.best_epoch, self.best_score = entry["epoch"], score
             self.best = [v.numpy() for v in self.model.trainable_variables]
-        self.epoch, self.batch, self.losses, self.seconds = entry["epoch"], 0, [], 0.0
+        self.epoch, self.batch, self.losses = entry["epoch"], 0, []
+        self.seconds = self.waiting_seconds = 0.0
 
     def restore_best(self) -> None:
         """Gives the model the weights of the best epoch."""
@@ -92,7 +94,16 @@ class TrainingState:
         return True
 
 
-_META = ("epoch", "batch", "losses", "seconds", "history", "best_epoch", "best_score")
+_META = (
+    "epoch",
+    "batch",
+    "losses",
+    "seconds",
+    "waiting_seconds",
+    "history",
+    "best_epoch",
+    "best_score",
+)
 
 
 def _like(value: np.ndarray, wanted: Any) -> np.ndarray:
