@@ -9,7 +9,7 @@ from xtremedistil.errors import ConfigError
 from xtremedistil.models.bert import BertConfig
 from xtremedistil.models.shape import StudentShape
 from xtremedistil.models.teacher import build_teacher
-from xtremedistil.serving import candidates, speed
+from xtremedistil.serving import candidates, speed, speed_table, throughput
 from xtremedistil.serving.bert_onnx import build_bert
 from xtremedistil.serving.candidates import MULTILINGUAL_BERT, POOLER
 from xtremedistil.serving.onnx_model import onnxruntime
@@ -32,7 +32,7 @@ def test_every_form_of_the_teacher_gives_its_logits(tmp_path, monkeypatch):
     monkeypatch.setattr(candidates, "MULTILINGUAL_BERT", BertConfig(500, 48, 2, 4, 96))
     labels = LabelSet.from_data(["O", "B-A"], "ner")
     forms = candidates.teacher_candidates(labels, str(tmp_path), 1, lambda text: None)
-    ids = np.random.default_rng(0).integers(1, 500, (2, speed.LENGTH)).astype(np.int32)
+    ids = np.random.default_rng(0).integers(1, 500, (2, throughput.LENGTH)).astype(np.int32)
     plain, *others = [form.run(ids) for form in forms]
     assert len(others) == 3
     assert forms[3].bytes < 0.6 * forms[2].bytes  # positions stay in float32
@@ -55,7 +55,7 @@ def test_sizes_are_those_of_the_paper():
 
 
 def test_spread_of_known_times():
-    found = speed.spread([float(n) for n in range(101)])
+    found = throughput.spread([float(n) for n in range(101)])
     assert found == {"median": 50.0, "p5": 5.0, "p95": 95.0, "p99": 99.0, "calls": 101}
 
 
@@ -64,7 +64,7 @@ def test_rounds_call_every_model_and_fast_ones_no_less():
 
     def model(name):
         def run(ids):
-            assert ids.shape == (32, speed.LENGTH)
+            assert ids.shape == (32, throughput.LENGTH)
             assert ids.dtype == np.int32
             calls[name] += 1
 
@@ -75,7 +75,7 @@ def test_rounds_call_every_model_and_fast_ones_no_less():
     speed.time_rounds(models, 32, options)
     for candidate in models:
         assert 3 <= len(candidate.times[32]) <= 20
-        assert calls[candidate.name] == len(candidate.times[32]) + 4  # 3 to warm up, 1 to gauge
+        assert calls[candidate.name] == len(candidate.times[32]) + 3  # 2 to warm up, 1 to gauge
 
 
 def test_the_table_compares_with_the_plain_and_the_best_teacher():
@@ -92,7 +92,7 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
     results = {
         "machine": {"cpu": "a CPU", "threads": 2, "load": 0.0},
         "models": {
-            speed.PLAIN_TEACHER: row(10_000_000, 30.0, 480.0),
+            candidates.PLAIN_TEACHER: row(10_000_000, 30.0, 480.0),
             "teacher, ONNX Runtime int8": row(10_000_000, 10.0, 240.0),
             "student, ONNX Runtime int8": row(500_000, 0.2, 2.0),
         },
@@ -100,13 +100,16 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
         "floor": {"1": 0.2, "32": 7.3},
         "text": {"int8": {"whole": spread, "network": spread}},
         "predict": {"int8": 123456.0},
+        "batches": {"int8": {"8": {"wordpieces_per_second": 234567.0}}},
         "serving_memory_bytes": {"int8": 5e7},
+        "seconds": 100.0,
     }
-    table = speed.format_results(results)
+    table = speed_table.format_results(results)
     student = next(line for line in table.splitlines() if line.startswith("student")).split()
     assert student[4:7] == ["0.50", "2.0", "20.0"]  # million parameters, MB, compression
-    assert [student[i] for i in (9, 10, 13, 14)] == ["150.0", "50.0", "240.0", "120.0"]
+    assert [student[i] for i in (11, 12, 17, 18)] == ["150.0", "50.0", "240.0", "120.0"]
     assert "123,456 wordpieces/s" in table
+    assert "8: 234,567" in table
 
 
 def test_impossible_sizes():

@@ -4,11 +4,10 @@ A text longer than the network's window is read in windows that overlap by half;
 where it stands farthest from an edge. Words of raw text are found as `words` says.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,19 +16,19 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.windows import windows
 from xtremedistil.errors import ConfigError, DataError
 from xtremedistil.models.folder import Codec
+from xtremedistil.serving.encoding import Encoded, Encoder, ranges
 from xtremedistil.serving.entities import OUTSIDE, begin_table, entity_type, find_spans
-from xtremedistil.serving.words import find_words
 
-# (batch, length) int32 rows, 0 where padded, and (batch,) int32 lengths -> logits.
+# (batch, length) int32 rows, 0 where padded, and (batch,) int32 lengths -> logits. One that can
+# compute the logits of some pieces alone has a method `at` too, and one that knows its best size of
+# batch says so in `batch_pieces` (see `OnnxModel`).
 Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
 WINDOW_PIECES = 1024
 _BATCH_PIECES = 4096
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTEXT_OF_ERRORS = 60
 
 
-@dataclass(frozen=True)
-class Entity:
+class Entity(NamedTuple):
     """A named thing: `text` is the text's characters from `start` to `end`; `score` is the mean
     probability of its words' tags."""
 
@@ -72,6 +71,20 @@ class Classified:
     scores: dict[str, float]
 
 
+class _Found(NamedTuple):
+    """What the network said of texts, word by word: indices of tags, scores and characters; the
+    first word of each entity and the one after its last; and where each text's words and entities
+    end."""
+
+    tags: list[int]
+    scores: list[float]
+    starts: list[int]
+    ends: list[int]
+    last_words: list[int]
+    entities: list[tuple[int, int]]
+    last_entities: list[int]
+
+
 class Predictor:
     """A student, ready for text."""
 
@@ -84,6 +97,7 @@ class Predictor:
         self.codec = codec
         self.network = network
         self.window = window
+        self._encoder = Encoder(codec)
 
     @property
     def task(self) -> str:
@@ -105,8 +119,23 @@ class Predictor:
         """
         self._must_be("ner")
         many = _as_texts(texts)
-        tagged = self._tag(many, [find_words(text) for text in many])
+        found = self._find(many, self._encoder.texts(many))
+        tagged = self._tagged(many, found)
         return tagged[0] if isinstance(texts, str) else tagged
+
+    def entities(self, texts: Sequence[str]) -> list[list[Entity]]:
+        """The entities of raw texts, as `tag` finds them.
+
+        Args:
+            texts: several texts.
+
+        Raises:
+            ConfigError: the student classifies.
+            DataError: a text is not a string.
+        """
+        self._must_be("ner")
+        many = _as_texts(texts)
+        return self._entities(many, self._find(many, self._encoder.texts(many)))
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
         """Tags sentences whose words are known, as training data's are.
@@ -122,14 +151,12 @@ class Predictor:
             DataError: a sentence is not a list of strings.
         """
         self._must_be("ner")
-        texts, spans = [], []
         for words in sentences:
             if isinstance(words, str):
                 raise DataError(f"a sentence is a list of words. Received: {words[:60]!r}")
-            texts.append(" ".join(_as_texts(words)))
-            ends = np.cumsum([len(word) + 1 for word in words]) - 1
-            spans.append([(int(b) - len(w), int(b)) for b, w in zip(ends, words, strict=True)])
-        return self._tag(texts, spans)
+        known = [_as_texts(words) for words in sentences]
+        texts = [" ".join(words) for words in known]
+        return self._tagged(texts, self._find(texts, self._encoder.sentences(known)))
 
     def classify(self, texts: str | Sequence[str]) -> Any:
         """Classifies raw text.
@@ -147,7 +174,7 @@ class Predictor:
         self._must_be("classification")
         many = _as_texts(texts)
         names = self.codec.labels.names
-        scores = _softmax(self.logits(self._encode(many, [find_words(t) for t in many])[0]))
+        scores = _softmax(self.logits(self._encoder.texts(many).rows))
         found = [
             Classified(text, names[row.argmax()], dict(zip(names, row.tolist(), strict=True)))
             for text, row in zip(many, scores, strict=True)
@@ -164,75 +191,104 @@ class Predictor:
             `(total pieces, classes)`, or for classification `(texts, classes)`.
         """
         if self.task == "classification":
-            return self._in_batches(rows.truncate(self.window))
-        if rows.lengths.max(initial=0) <= self.window:
-            return self._in_batches(rows)
-        parts, part, position = windows(rows, self.window)
-        return self._in_batches(parts)[parts.offsets[part] + position]
+            rows = rows.truncate(self.window)
+            out = np.empty((len(rows), len(self.codec.labels)), np.float32)
+            for chosen, batch in self._batches(rows):
+                out[chosen] = self.network(batch["ids"], rows.lengths[chosen].astype(np.int32))
+            return out
+        return self._logits_at(rows, np.arange(rows.offsets[-1]), rows.lengths)
 
-    def _in_batches(self, rows: Ragged) -> np.ndarray:
-        per_piece = self.task == "ner"
-        classes = len(self.codec.labels)
-        out = np.empty((rows.offsets[-1] if per_piece else len(rows), classes), np.float32)
-        for chosen, batch in ordered_batches(rows, _BATCH_PIECES):
+    def _logits_at(self, rows: Ragged, places: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Logits of some pieces of each text.
+
+        Args:
+            rows: the texts.
+            places: `(asked,)` pieces among all of `rows`, in ascending order.
+            counts: `(texts,)` how many of them are in each text.
+
+        Returns:
+            `(asked, classes)`.
+        """
+        text_of = np.repeat(np.arange(len(rows)), counts)
+        position = places - rows.offsets[text_of]
+        if rows.lengths.max(initial=0) > self.window:
+            rows, part, positions = windows(rows, self.window)
+            text_of, position = part[places], positions[places]
+            counts = np.bincount(text_of, minlength=len(rows))
+        begins = np.cumsum(counts) - counts
+        out = np.empty((len(places), len(self.codec.labels)), np.float32)
+        for chosen, batch in self._batches(rows):
+            of_row = counts[chosen]
+            if not of_row.any():
+                continue
+            asked = ranges(begins[chosen], of_row)
+            length = batch["ids"].shape[1]
+            where = np.repeat(np.arange(len(chosen)) * length, of_row) + position[asked]
             lengths = rows.lengths[chosen].astype(np.int32)
-            found = self.network(batch["ids"], lengths)
-            if per_piece:
-                real = batch["mask"] > 0
-                where = rows.offsets[chosen][:, None] + np.arange(real.shape[1])
-                out[where[real]] = found[real]
-            else:
-                out[chosen] = found
+            out[asked] = logits_at(self.network, batch["ids"], lengths, where)
         return out
+
+    def _batches(self, rows: Ragged) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        return ordered_batches(rows, getattr(self.network, "batch_pieces", _BATCH_PIECES))
 
     def _must_be(self, task: str) -> None:
         if self.task != task:
             names = {"ner": "tags words: use tag", "classification": "classifies: use classify"}
             raise ConfigError(f"this student {names[self.task]}. Received: task={self.task}")
 
-    def _encode(
-        self, texts: list[str], spans: list[list[tuple[int, int]]]
-    ) -> tuple[Ragged, np.ndarray]:
-        """Texts as rows of the student's table, and where in them words begin."""
-        codec = self.codec
-        words = [
-            [text[start:end] for start, end in places]
-            for text, places in zip(map(_without_surrogates, texts), spans, strict=True)
+    def _find(self, texts: list[str], encoded: Encoded) -> "_Found":
+        first = encoded.rows.offsets[encoded.text_of] + encoded.first
+        logits = self._logits_at(encoded.rows, first, encoded.counts)
+        scores = _softmax(logits[:, self.codec.labels.entity_ids])
+        tags = scores.argmax(axis=1)
+        _, begins, outside = self._decoding
+        begin, end = find_spans(tags, encoded.text_of, begins, outside)
+        last = np.cumsum(encoded.counts)
+        return _Found(
+            tags.tolist(),
+            scores.max(axis=1, initial=0).tolist(),
+            encoded.starts.tolist(),
+            encoded.ends.tolist(),
+            last.tolist(),
+            list(zip(begin.tolist(), end.tolist(), strict=True)),
+            np.searchsorted(begin, last).tolist(),
+        )
+
+    def _entities(self, texts: list[str], found: "_Found") -> list[list[Entity]]:
+        types = self._types
+        tags, scores, starts, ends = found.tags, found.scores, found.starts, found.ends
+        entities, a = [], 0
+        for text, b in zip(texts, found.last_entities, strict=True):
+            inside = []
+            for i, j in found.entities[a:b]:
+                start, end = starts[i], ends[j - 1]
+                score = sum(scores[i:j]) / (j - i)
+                inside.append(Entity(types[tags[i]], text[start:end], start, end, score))
+            entities.append(inside)
+            a = b
+        return entities
+
+    def _tagged(self, texts: list[str], found: "_Found") -> list[Tagged]:
+        names = [self._decoding[0][tag] for tag in found.tags]
+        spans = list(zip(found.starts, found.ends, strict=True))
+        entities = self._entities(texts, found)
+        edges = [0, *found.last_words]
+        return [
+            Tagged(text, spans[a:b], names[a:b], found.scores[a:b], inside)
+            for text, a, b, inside in zip(texts, edges, edges[1:], entities, strict=False)
         ]
-        pieces = list(codec.rules.encode(words))
-        rows = Ragged.from_lists({"ids": [codec.rows[p.ids] for p in pieces]}, {})
-        first = [p.first + start for p, start in zip(pieces, rows.offsets, strict=False)]
-        return rows, np.concatenate([np.zeros(0, np.int64), *first])
-
-    def _tag(self, texts: list[str], spans: list[list[tuple[int, int]]]) -> list[Tagged]:
-        rows, first = self._encode(texts, spans)
-        logits = self.logits(rows)[first] if len(first) else np.zeros((0, len(self.codec.labels)))
-        found = _softmax(logits[:, self.codec.labels.entity_ids])
-        tags, scores = found.argmax(axis=1).tolist(), found.max(axis=1).tolist()
-        tagged, start = [], 0
-        for text, places in zip(texts, spans, strict=True):
-            end = start + len(places)
-            tagged.append(self._tagged(text, places, tags[start:end], scores[start:end]))
-            start = end
-        return tagged
-
-    def _tagged(
-        self, text: str, spans: list[tuple[int, int]], tags: list[int], scores: list[float]
-    ) -> Tagged:
-        names, begins, outside = self._decoding
-        entities = []
-        for a, b in find_spans(tags, begins, outside):
-            start, end = spans[a][0], spans[b - 1][1]
-            score = sum(scores[a:b]) / (b - a)
-            entities.append(Entity(entity_type(names[tags[a]]), text[start:end], start, end, score))
-        return Tagged(text, spans, [names[tag] for tag in tags], scores, entities)
 
     @cached_property
-    def _decoding(self) -> tuple[list[str], list[list[bool]], int]:
+    def _types(self) -> list[str]:
+        """The type of entity that each tag is of."""
+        return [entity_type(name) for name in self._decoding[0]]
+
+    @cached_property
+    def _decoding(self) -> tuple[list[str], np.ndarray, int]:
         """Names of the tags that decoding may choose, where entities begin, and which tag is O."""
         labels = self.codec.labels
         names = [labels.names[i] for i in labels.entity_ids]
-        return names, begin_table(names).tolist(), names.index(OUTSIDE)
+        return names, begin_table(names), names.index(OUTSIDE)
 
 
 def _as_texts(texts: str | Sequence[str]) -> list[str]:
@@ -248,9 +304,24 @@ def _as_texts(texts: str | Sequence[str]) -> list[str]:
     return list(many)
 
 
-def _without_surrogates(text: str) -> str:
-    """Halves of UTF-16 pairs are no characters: each is read as U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text) if not text.isascii() else text
+def logits_at(
+    network: Network, ids: np.ndarray, lengths: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Logits of some pieces of a batch.
+
+    Args:
+        network: per piece.
+        ids, lengths: the batch.
+        places: `(asked,)` positions in the flat `(batch * length,)` ids, in ascending order.
+
+    Returns:
+        `(asked, classes)`.
+    """
+    at = getattr(network, "at", None)
+    if at is not None:
+        return at(ids, lengths, places)
+    logits = network(ids, lengths)
+    return logits.reshape(-1, logits.shape[-1])[places]
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -2,18 +2,19 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from xtremedistil.errors import ConfigError
-from xtremedistil.serving.predictor import Classified, Predictor, Tagged
+from xtremedistil.serving.predictor import Classified, Entity, Predictor, Tagged
 
 FORMATS = ("json", "conll")
 _CHUNK_LINES = 1024
 _CHUNK_CHARACTERS = 1 << 20
 _DIGITS = 4
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+_quoted = json.encoder.encode_basestring  # a string as that encoder writes it
 
 
 def read_lines(files: Iterable[BinaryIO]) -> Iterator[str]:
@@ -46,17 +47,13 @@ def predict_lines(
         raise ConfigError(
             f"output is json, or for NER conll. Received: output={output!r} task={predictor.task}"
         )
-    write = {"json": as_json, "conll": _conll}[output]
-    answer: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
-
-    def work(chunk: list[str]) -> str:
-        return "".join(map(write, answer(chunk)))
+    work = {"json": _json_lines, "conll": _conll_lines}[output]
 
     waiting: deque[Future] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for chunk in _chunks(lines):
-                waiting.append(pool.submit(work, chunk))
+                waiting.append(pool.submit(work, predictor, chunk))
                 if len(waiting) > workers:  # the next one is read while all of them work
                     yield waiting.popleft().result()
             while waiting:
@@ -78,26 +75,31 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def _json_lines(predictor: Predictor, chunk: list[str]) -> str:
+    if predictor.task != "ner":
+        return "".join(map(as_json, predictor.classify(chunk)))
+    return "".join(map(_entities_as_json, chunk, predictor.entities(chunk)))
+
+
+def _conll_lines(predictor: Predictor, chunk: list[str]) -> str:
+    return "".join(map(_conll, predictor.tag(chunk)))
+
+
 def as_json(found: Tagged | Classified) -> str:
     """A JSON object and a line end."""
-    if isinstance(found, Classified):
-        scores = {label: round(score, _DIGITS) for label, score in found.scores.items()}
-        return _line({"text": found.text, "label": found.label, "scores": scores})
-    entities = [
-        {
-            "type": entity.type,
-            "text": entity.text,
-            "start": entity.start,
-            "end": entity.end,
-            "score": round(entity.score, _DIGITS),
-        }
-        for entity in found.entities
+    if isinstance(found, Tagged):
+        return _entities_as_json(found.text, found.entities)
+    scores = {label: round(score, _DIGITS) for label, score in found.scores.items()}
+    return _encode({"text": found.text, "label": found.label, "scores": scores}) + "\n"
+
+
+def _entities_as_json(text: str, entities: list[Entity]) -> str:
+    parts = [
+        f'{{"type": {_quoted(name)}, "text": {_quoted(inside)}, "start": {start}, "end": {end}, '
+        f'"score": {round(score, _DIGITS)!r}}}'
+        for name, inside, start, end, score in entities
     ]
-    return _line({"text": found.text, "entities": entities})
-
-
-def _line(value: dict) -> str:
-    return _encode(value) + "\n"
+    return f'{{"text": {_quoted(text)}, "entities": [{", ".join(parts)}]}}\n'
 
 
 def _conll(found: Tagged) -> str:
