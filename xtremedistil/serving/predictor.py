@@ -1,7 +1,8 @@
 """Raw text to entities or to a class, in Python, with whatever runs the student's network.
 
 A text longer than the network's window is read in windows that overlap by half; each piece is read
-where it stands farthest from an edge. Words of raw text are found as `words` says.
+where it stands farthest from an edge, and a class from the mean of the windows' logits. Words of
+raw text are found as `words` says.
 """
 
 import re
@@ -12,12 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.data.pipeline import ordered_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.windows import windows
 from xtremedistil.errors import ConfigError, DataError
 from xtremedistil.models.folder import Codec
-from xtremedistil.serving.entities import OUTSIDE, begin_table, entity_type, find_spans
+from xtremedistil.serving.entities import (
+    OUTSIDE,
+    begin_table,
+    entity_type,
+    find_spans,
+    inside_table,
+)
 from xtremedistil.serving.words import find_words
 
 # (batch, length) int32 rows, 0 where padded, and (batch,) int32 lengths -> logits.
@@ -163,12 +171,14 @@ class Predictor:
         Returns:
             `(total pieces, classes)`, or for classification `(texts, classes)`.
         """
-        if self.task == "classification":
-            return self._in_batches(rows.truncate(self.window))
         if rows.lengths.max(initial=0) <= self.window:
             return self._in_batches(rows)
         parts, part, position = windows(rows, self.window)
-        return self._in_batches(parts)[parts.offsets[part] + position]
+        logits = self._in_batches(parts)
+        if self.task == "classification":
+            first = part[rows.offsets[:-1]]
+            return np.add.reduceat(logits, first) / np.diff([*first, len(parts)])[:, None]
+        return logits[parts.offsets[part] + position]
 
     def _in_batches(self, rows: Ragged) -> np.ndarray:
         per_piece = self.task == "ner"
@@ -209,12 +219,33 @@ class Predictor:
         logits = self.logits(rows)[first] if len(first) else np.zeros((0, len(self.codec.labels)))
         found = _softmax(logits[:, self.codec.labels.entity_ids])
         tags, scores = found.argmax(axis=1).tolist(), found.max(axis=1).tolist()
+        self._continue(spans, logits, tags, scores)
         tagged, start = [], 0
         for text, places in zip(texts, spans, strict=True):
             end = start + len(places)
             tagged.append(self._tagged(text, places, tags[start:end], scores[start:end]))
             start = end
         return tagged
+
+    def _continue(
+        self,
+        spans: list[list[tuple[int, int]]],
+        logits: np.ndarray,
+        tags: list[int],
+        scores: list[float],
+    ) -> None:
+        """Lets words that go on where the one before ends, and that the network takes for a later
+        piece of it, have its tag: the period of "St. Louis"."""
+        marker = self.codec.labels.marker(CONTINUATION)
+        if marker == IGNORED:
+            return
+        ends = np.cumsum([len(places) for places in spans])
+        for word in np.flatnonzero(logits.argmax(axis=1) == marker).tolist():
+            text = int(np.searchsorted(ends, word, side="right"))
+            number = word - int(ends[text])  # from the end of its text
+            places = spans[text]
+            if number > -len(places) and places[number - 1][1] == places[number][0]:
+                tags[word], scores[word] = self._inside[tags[word - 1]], scores[word - 1]
 
     def _tagged(
         self, text: str, spans: list[tuple[int, int]], tags: list[int], scores: list[float]
@@ -233,6 +264,10 @@ class Predictor:
         labels = self.codec.labels
         names = [labels.names[i] for i in labels.entity_ids]
         return names, begin_table(names).tolist(), names.index(OUTSIDE)
+
+    @cached_property
+    def _inside(self) -> list[int]:
+        return inside_table(self._decoding[0])
 
 
 def _as_texts(texts: str | Sequence[str]) -> list[str]:
