@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
-from xtremedistil.serving.entities import begin_table, entity_type, find_spans
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.sample import vocabulary_dir
+from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.models.folder import Codec
+from xtremedistil.serving.entities import begin_table, entity_type, find_spans, inside_table
+from xtremedistil.serving.predictor import Predictor
 
 IOB = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 IOBES = ("O", "B-A", "I-A", "E-A", "S-A", "I-B-C")
@@ -40,3 +45,38 @@ def test_an_orphan_begins_an_entity_and_a_new_type_too():
 
 def test_no_words():
     assert spans_of([[], []], begin_table(IOB)) == [[], []]
+
+
+def test_a_tag_goes_on_inside_its_entity():
+    assert inside_table(IOB) == [0, 2, 2, 4, 4]
+    assert inside_table(("O", "B-A", "B-B", "I-B")) == [0, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("in St. Louis.", ["St. Louis"]),
+        ("St .", ["St"]),  # apart: a word by itself, with the best entity tag, O
+        (". Louis", ["Louis"]),
+        ("St.. Louis", ["St.. Louis"]),
+        ("in. Louis", ["Louis"]),  # what continues no entity is none
+    ],
+)
+def test_what_the_network_takes_for_a_continuation_has_the_tag_before(text, found):
+    rules = WordPiece.from_folder(vocabulary_dir())
+    labels = LabelSet.from_data(["O", "B-LOC", "I-LOC"], "ner")
+    tags = {"St": "B-LOC", "Louis": "I-LOC", ".": "X", "in": "O"}
+    pieces = {rules.encode([[word]]).__next__().ids[1]: tag for word, tag in tags.items()}
+
+    def network(ids, lengths):
+        logits = np.zeros((*ids.shape, len(labels)), np.float32)
+        logits[..., labels.names.index("O")] = 1
+        for piece, tag in pieces.items():
+            logits[ids == piece, labels.names.index(tag)] = 2
+        # The text's last period is none: "Louis."
+        logits[np.arange(len(ids)), lengths - 2, labels.names.index("X")] *= text[-1] != "."
+        return logits
+
+    codec = Codec(rules, np.arange(len(rules.vocabulary), dtype=np.int32), labels)
+    answer = Predictor(codec, network).tag(text)
+    assert [entity.text for entity in answer.entities] == found

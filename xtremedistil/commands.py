@@ -195,6 +195,9 @@ def benchmark(given: BenchmarkCommandOptions) -> None:
 class DemoOptions(PredictorOptions):
     """Flags of `demo`."""
 
+    teacher: str = option(
+        "", "Folder of a fine-tuned teacher, or of a run, to see beside the student."
+    )
     port: int = option(8080, "Port to listen at; 0: any that is free.", low=0, high=65535)
     host: str = option("127.0.0.1", "Address to listen at; others are open to the network.")
 
@@ -203,7 +206,13 @@ def demo(given: DemoOptions) -> None:
     """Serves a page that shows what a student makes of a text."""
     from xtremedistil.serving.demo import Demo, make_server
 
-    server = make_server(Demo({"student": _predictor(given)}), given.port, given.host)
+    models = {"Student": _predictor(given)}
+    if given.teacher:
+        quiet_tensorflow()
+        from xtremedistil.serving.teacher import load
+
+        models["Teacher"] = load(given.teacher, models["Student"].task)
+    server = make_server(Demo(models), given.port, given.host)
     logging.info("http://%s:%d (Ctrl-C stops)", *server.server_address[:2])
     with server, contextlib.suppress(interruption.Interrupted):
         server.serve_forever()

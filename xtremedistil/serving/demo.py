@@ -19,8 +19,10 @@ from xtremedistil.serving.predictor import Classified, Predictor, Tagged
 from xtremedistil.serving.stream import as_json
 
 MAX_REQUEST_BYTES = 1 << 20
+_SECONDS_TO_WAIT = 30
 _EXAMPLE = "Marie Curie was born in Warsaw, worked in Paris and founded the Curie Institute."
 _HUES = 8
+_DIGITS = 20  # of a Content-Length
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
 
 _PAGE = """<!doctype html>
@@ -32,19 +34,21 @@ body { font: 17px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
   color: #222; background: #fff; }
 textarea { width: 100%; height: 8rem; font: inherit; box-sizing: border-box; padding: .5rem; }
 button { font: inherit; padding: .3rem 1.2rem; }
-section { border-top: 1px solid #ccc; margin-top: 1rem; }
+main { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+section { border-top: 1px solid #ccc; margin-top: 1rem; min-width: 0; }
 h2 { font-size: 1rem; margin: .6rem 0 0; }
 .time { color: #666; font-weight: normal; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; }
 mark { border-radius: .25rem; padding: 0 .2rem; background: hsl(var(--hue) 80% 85%); }
 mark small { font-size: .65rem; margin-left: .3rem; font-weight: bold; }
-.error { color: #a00; }
 </style></head><body>
 <h1>XtremeDistil</h1>
-<form method="post" action="/"><textarea name="text" dir="auto" autofocus>@TEXT@</textarea>
+<form method="post" action="/"><textarea name="text" dir="auto" autofocus>
+@TEXT@</textarea>
 <p><button>Read</button></p></form>
+<main>
 @ANSWERS@
-</body></html>
+</main></body></html>
 """
 
 
@@ -72,14 +76,14 @@ def render(found: Tagged | Classified, types: list[str]) -> str:
 
 
 class Demo:
-    """The page's content, without the server.
-
-    Attributes:
-        models: predictors by the name that the page shows, the student first.
-    """
+    """The page's content, without the server."""
 
     def __init__(self, models: dict[str, Predictor]):
+        """Args:
+        models: predictors by the name that the page shows, the student first.
+        """
         self.models = models
+        self.answers(_EXAMPLE)  # a first call takes longer than all others
 
     def answers(self, text: str) -> dict[str, tuple[Any, float]]:
         """What each model says of a text, and the milliseconds it took."""
@@ -127,6 +131,7 @@ def make_server(demo: Demo, port: int = 8080, host: str = "127.0.0.1") -> Thread
 
 class _Handler(BaseHTTPRequestHandler):
     demo: Demo
+    timeout = _SECONDS_TO_WAIT
 
     def do_GET(self) -> None:
         if self.path != "/":
@@ -136,12 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not length.isdecimal():
             self._send(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing", "text/plain")
-        elif int(length) > MAX_REQUEST_BYTES:
+        elif len(length) > _DIGITS or int(length) > MAX_REQUEST_BYTES:
             self._send(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a request has at most {MAX_REQUEST_BYTES} bytes. Received: {length}",
+                f"a request has at most {MAX_REQUEST_BYTES} bytes. Received: {length[:_DIGITS]}",
                 "text/plain",
             )
         else:

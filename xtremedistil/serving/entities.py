@@ -35,6 +35,19 @@ def begin_table(tags: Sequence[str]) -> np.ndarray:
     return np.array([[_begins(before, tag) for tag in tags] for before in tags])
 
 
+def inside_table(tags: Sequence[str]) -> list[int]:
+    """For each tag, the one of a word that continues its entity: `I-LOC` for `B-LOC`.
+
+    Args:
+        tags: as for `begin_table`. A tag without an `I-` of its type stands for itself.
+    """
+    found = []
+    for number, tag in enumerate(tags):
+        inside = f"I-{entity_type(tag)}"
+        found.append(tags.index(inside) if inside in tags and tag != OUTSIDE else number)
+    return found
+
+
 def find_spans(
     tags: np.ndarray, text_of: np.ndarray, begins: np.ndarray, outside: int
 ) -> tuple[np.ndarray, np.ndarray]:

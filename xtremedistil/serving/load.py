@@ -7,7 +7,7 @@ import numpy as np
 from xtremedistil import artifacts
 from xtremedistil.errors import ConfigError
 from xtremedistil.models.folder import BUNDLE, StudentFolder
-from xtremedistil.models.shape import BILSTM
+from xtremedistil.models.shape import BILSTM, StudentShape
 from xtremedistil.serving.onnx_folder import CARD, build_onnx, load_onnx
 from xtremedistil.serving.onnx_model import OnnxModel, can_build
 from xtremedistil.serving.predictor import WINDOW_PIECES, Network, Predictor
@@ -58,7 +58,12 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
         )
     else:
         network = keras_network(folder)
-    return Predictor(student.codec, network, WINDOW_PIECES if bilstm else _TRANSFORMER_WINDOW)
+    return Predictor(student.codec, network, window_of(student.shape))
+
+
+def window_of(shape: StudentShape) -> int:
+    """The wordpieces that a student reads at once."""
+    return WINDOW_PIECES if shape.encoder == BILSTM else _TRANSFORMER_WINDOW
 
 
 def keras_network(folder: str) -> Network:

@@ -1,7 +1,8 @@
 """Raw text to entities or to a class, in Python, with whatever runs the student's network.
 
 A text longer than the network's window is read in windows that overlap by half; each piece is read
-where it stands farthest from an edge. Words of raw text are found as `words` says.
+where it stands farthest from an edge, and a class from the mean of the windows' logits. Words of
+raw text are found as `words` says.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.data.pipeline import ordered_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.windows import windows
 from xtremedistil.errors import ConfigError, DataError
 from xtremedistil.models.folder import Codec
 from xtremedistil.serving.encoding import Encoded, Encoder, ranges
-from xtremedistil.serving.entities import OUTSIDE, begin_table, entity_type, find_spans
+from xtremedistil.serving.entities import (
+    OUTSIDE,
+    begin_table,
+    entity_type,
+    find_spans,
+    inside_table,
+)
 
 # (batch, length) int32 rows, 0 where padded, and (batch,) int32 lengths -> logits. One that can
 # compute the logits of some pieces alone has a method `at` too, and one that knows its best size of
@@ -190,13 +198,20 @@ class Predictor:
         Returns:
             `(total pieces, classes)`, or for classification `(texts, classes)`.
         """
-        if self.task == "classification":
-            rows = rows.truncate(self.window)
-            out = np.empty((len(rows), len(self.codec.labels)), np.float32)
-            for chosen, batch in self._batches(rows):
-                out[chosen] = self.network(batch["ids"], rows.lengths[chosen].astype(np.int32))
-            return out
-        return self._logits_at(rows, np.arange(rows.offsets[-1]), rows.lengths)
+        if self.task == "ner":
+            return self._logits_at(rows, np.arange(rows.offsets[-1]), rows.lengths)
+        if rows.lengths.max(initial=0) <= self.window:
+            return self._of_texts(rows)
+        parts, part, _ = windows(rows, self.window)
+        first = part[rows.offsets[:-1]]
+        sums = np.add.reduceat(self._of_texts(parts), first)
+        return sums / np.diff([*first, len(parts)])[:, None]
+
+    def _of_texts(self, rows: Ragged) -> np.ndarray:
+        out = np.empty((len(rows), len(self.codec.labels)), np.float32)
+        for chosen, batch in self._batches(rows):
+            out[chosen] = self.network(batch["ids"], rows.lengths[chosen].astype(np.int32))
+        return out
 
     def _logits_at(self, rows: Ragged, places: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Logits of some pieces of each text.
@@ -239,20 +254,37 @@ class Predictor:
     def _find(self, texts: list[str], encoded: Encoded) -> "_Found":
         first = encoded.rows.offsets[encoded.text_of] + encoded.first
         logits = self._logits_at(encoded.rows, first, encoded.counts)
-        scores = _softmax(logits[:, self.codec.labels.entity_ids])
-        tags = scores.argmax(axis=1)
+        probabilities = _softmax(logits[:, self.codec.labels.entity_ids])
+        tags, scores = probabilities.argmax(axis=1), probabilities.max(axis=1, initial=0)
+        owner = self._owners(encoded, logits)
+        tags = np.where(owner == np.arange(len(tags)), tags, self._inside[tags[owner]])
         _, begins, outside = self._decoding
         begin, end = find_spans(tags, encoded.text_of, begins, outside)
         last = np.cumsum(encoded.counts)
         return _Found(
             tags.tolist(),
-            scores.max(axis=1, initial=0).tolist(),
+            scores[owner].tolist(),
             encoded.starts.tolist(),
             encoded.ends.tolist(),
             last.tolist(),
             list(zip(begin.tolist(), end.tolist(), strict=True)),
             np.searchsorted(begin, last).tolist(),
         )
+
+    def _owners(self, encoded: Encoded, logits: np.ndarray) -> np.ndarray:
+        """`(words,)`: the word whose tag each has. That is itself, unless it goes on where the one
+        before ends and the network takes it for a later piece of that: the period of
+        "St. Louis"."""
+        own = np.arange(len(logits))
+        marker = self.codec.labels.marker(CONTINUATION)
+        if marker == IGNORED:
+            return own
+        text_of = encoded.text_of
+        continues = logits.argmax(axis=1) == marker
+        continues[:1] = False
+        continues[1:] &= text_of[1:] == text_of[:-1]
+        continues[1:] &= encoded.starts[1:] == encoded.ends[:-1]
+        return np.maximum.accumulate(np.where(continues, 0, own))
 
     def _entities(self, texts: list[str], found: "_Found") -> list[list[Entity]]:
         types = self._types
@@ -289,6 +321,10 @@ class Predictor:
         labels = self.codec.labels
         names = [labels.names[i] for i in labels.entity_ids]
         return names, begin_table(names), names.index(OUTSIDE)
+
+    @cached_property
+    def _inside(self) -> np.ndarray:
+        return np.array(inside_table(self._decoding[0]))
 
 
 def _as_texts(texts: str | Sequence[str]) -> list[str]:

@@ -9,10 +9,13 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil import artifacts
+from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.models.bundle import Bundle
 from xtremedistil.models.shape import BILSTM
-from xtremedistil.serving.entities import OUTSIDE, begin_table, entity_type
+from xtremedistil.serving.entities import OUTSIDE, begin_table, entity_type, inside_table
+from xtremedistil.serving.load import window_of
 from xtremedistil.serving.text import GraphTokenizer, Words
+from xtremedistil.serving.window_graph import PIECES_AT_ONCE, find, in_parts, windows
 
 # Up to so many texts at once, one op for all time steps is faster than Keras's loop.
 SMALL_BATCH = 4
@@ -83,13 +86,38 @@ class _Served(tf.Module):
         self.tokenizer = GraphTokenizer(bundle.rules)
         self.network = _Network(bundle, jit_compile)
         self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
-        self.pad = bundle.rules.id_of(bundle.rules.pad)
+        self.window = window_of(bundle.shape)
+        self.classes = bundle.shape.classes
+        self.same_width = jit_compile
 
-    def _read(self, texts: tf.Tensor, raw: bool) -> tuple[tf.Tensor, Words, tf.RaggedTensor]:
-        """Logits, words, and the positions of their first pieces."""
+    def _read(self, texts: tf.Tensor, raw: bool) -> tuple[tf.Tensor, Words]:
+        """Logits of each word, `(words, classes)`, or of each text, `(texts, classes)`; and the
+        words."""
         words = self.tokenizer.words(texts, raw)
         pieces, first = self.tokenizer.sentences(self.tokenizer.pieces(words.words))
-        return self.network(tf.gather(self.rows, pieces.to_tensor(self.pad))), words, first
+        ids = pieces.with_values(tf.gather(self.rows, pieces.values))
+        text, places = tf.cast(first.value_rowids(), tf.int32), first.values
+        longest = tf.reduce_max(ids.row_lengths())
+        short = (longest <= self.window) & (longest * ids.nrows() <= PIECES_AT_ONCE)
+        logits = tf.cond(
+            short,
+            lambda: self._whole(ids, text, places),
+            lambda: self._in_windows(ids, text, places),
+        )
+        return logits, words
+
+    def _whole(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        logits = self.network(ids.to_tensor(0))
+        if len(logits.shape) == 2:
+            return logits
+        return tf.gather_nd(logits, tf.stack([text, places], axis=1))
+
+    def _in_windows(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        found = windows(ids, self.window)
+        logits = in_parts(self.network, found.ids, self.classes, self.same_width)
+        if self.network.shape.task == "classification":
+            return tf.math.segment_mean(logits, found.text)
+        return tf.gather(logits, find(found, text, places))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="ids")])
     def predict(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -117,6 +145,8 @@ class ServedTagger(_Served):
         self.types = tf.constant([entity_type(name) for name in names])
         self.begins = tf.constant(begin_table(names))
         self.outside = names.index(OUTSIDE)
+        self.inside = tf.constant(inside_table(names))
+        self.continuation = bundle.labels.marker(CONTINUATION)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
     def tag(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -129,12 +159,12 @@ class ServedTagger(_Served):
         return self._tag(texts, raw=False)
 
     def _tag(self, texts: tf.Tensor, raw: bool) -> dict[str, tf.Tensor]:
-        logits, words, first = self._read(texts, raw)
-        places = tf.stack([tf.cast(first.value_rowids(), tf.int32), first.values], axis=1)
-        at_words = tf.gather_nd(logits, places)
-        probabilities = tf.nn.softmax(tf.gather(at_words, self.entities, axis=-1))
+        logits, words = self._read(texts, raw)
+        probabilities = tf.nn.softmax(tf.gather(logits, self.entities, axis=-1))
         tags = words.words.with_values(tf.argmax(probabilities, axis=-1, output_type=tf.int32))
         scores = tags.with_values(tf.reduce_max(probabilities, axis=-1))
+        if self.continuation != IGNORED:
+            tags, scores = self._continue(words, logits, tags, scores)
         found = {
             "words": words.words,
             "tags": tags.with_values(tf.gather(self.names, tags.values)),
@@ -150,13 +180,26 @@ class ServedTagger(_Served):
         lengths = {k: tf.cast(part.row_lengths(), tf.int32) for k, part in counts.items()}
         return {**answer, **lengths}
 
+    def _continue(
+        self, words: Words, logits: tf.Tensor, tags: tf.RaggedTensor, scores: tf.RaggedTensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """As in `Predictor`: a word that goes on where the one before ends, and that the network
+        takes for a later piece of it, has its tag."""
+        continues = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), self.continuation)
+        ends = tf.roll(words.ends.values, 1, 0)
+        continues &= ~_begins_row(tags) & tf.equal(words.starts.values, ends)
+        # The last word up to each that stands for itself.
+        stands = tf.where(~continues)[:, 0]
+        of = tf.gather(stands, tf.cumsum(tf.cast(~continues, tf.int32)) - 1)
+        now = tf.gather(tags.values, of)
+        now = tf.where(continues, tf.gather(self.inside, now), now)
+        return tags.with_values(now), scores.with_values(tf.gather(scores.values, of))
+
     def _entities(
         self, words: Words, tags: tf.RaggedTensor, scores: tf.RaggedTensor
     ) -> dict[str, tf.RaggedTensor]:
         now = tags.values
-        starts_row = tf.not_equal(tags.value_rowids(), tf.roll(tags.value_rowids(), 1, 0))
-        starts_row = tf.logical_or(starts_row, tf.equal(tf.range(tf.size(now)), 0))
-        before = tf.where(starts_row, self.outside, tf.roll(now, 1, 0))
+        before = tf.where(_begins_row(tags), self.outside, tf.roll(now, 1, 0))
         begins = tf.gather_nd(self.begins, tf.stack([before, now], axis=1))
         number = tf.where(
             tf.not_equal(now, self.outside), tf.cumsum(tf.cast(begins, tf.int32)) - 1, -1
@@ -189,6 +232,13 @@ class ServedTagger(_Served):
             "entity_byte_ends": of_words(tf.math.segment_max, words.byte_ends),
             "entity_scores": of_words(tf.math.segment_mean, scores),
         }
+
+
+def _begins_row(values: tf.RaggedTensor) -> tf.Tensor:
+    """`(values,)` bool: which values are the first of their row."""
+    rows = values.value_rowids()
+    differs = tf.not_equal(rows, tf.roll(rows, 1, 0))
+    return tf.logical_or(differs, tf.equal(tf.range(tf.size(rows)), 0))
 
 
 _PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
