@@ -42,10 +42,12 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "hub": ["datasets>=4"],
+        "litert": ["ai-edge-litert>=2"],
         "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],
         "report": ["matplotlib>=3.9,<4"],
         "sample": ["babel==2.18.0", "faker==40.54.0"],
         "test": [
+            "ai-edge-litert>=2",
             "datasets>=4",
             "hypothesis>=6.100",
             "matplotlib>=3.9,<4",

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 
 import numpy as np
@@ -10,7 +11,7 @@ from test_serving import make
 
 import xtremedistil
 from xtremedistil.serving.demo import MAX_REQUEST_BYTES, Demo, make_server, render
-from xtremedistil.serving.predictor import Entity, Tagged
+from xtremedistil.serving.predictor import Classified, Entity, Tagged
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,13 @@ def server(tmp_path_factory):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def raw(server, request):
+    """What comes back for bytes that a client library would not send."""
+    with socket.create_connection(server.server_address, timeout=60) as connection:
+        connection.sendall(request)
+        return connection.makefile("rb").readline().decode()
 
 
 def ask(server, method, path, body=None, headers=None):
@@ -49,12 +57,42 @@ def test_every_character_of_a_text_is_escaped(server):
     assert ask(server, "GET", "/")[1].count("<section>") == 0
 
 
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"POST /api HTTP/1.0\r\n\r\n", "411"),
+        (b"POST /api HTTP/1.0\r\nContent-Length: \xb2\r\n\r\n", "411"),
+        (b"POST /api HTTP/1.0\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "413"),
+        (b"PUT / HTTP/1.0\r\n\r\n", "501"),
+        (b"nonsense\r\n\r\n", "400"),
+    ],
+    ids=["no length", "odd length", "huge length", "method", "nonsense"],
+)
+def test_requests_that_are_none(server, request_line, status):
+    assert status in raw(server, request_line)
+    assert ask(server, "GET", "/")[0] == 200
+
+
+def test_names_of_labels_are_escaped():
+    found = Tagged("x", [], [], [], [Entity('"><script>', "x", 0, 1, 1.0)])
+    assert "<small>&quot;&gt;&lt;script&gt;</small>" in render(found, ['"><script>'])
+    classes = Classified("x", "<b>", {"<b>": 0.75, "'c": 0.25})
+    assert render(classes, []) == "<ol><li>&lt;b&gt;: 75.0%</li><li>&#x27;c: 25.0%</li></ol>"
+
+
 def test_entities_are_marked_in_place():
     entities = [Entity("PER", "A&B", 0, 3, 0.5), Entity("LOC", "x", 5, 6, 1.0)]
     found = Tagged("A&B <x>", [], [], [], entities)
     page = render(found, ["LOC", "PER"])
     assert page.startswith('<mark style="--hue:45" title="50.0%">A&amp;B<small>PER</small></mark>')
     assert page.endswith(' &lt;<mark style="--hue:0" title="100.0%">x<small>LOC</small></mark>&gt;')
+
+
+def test_lines_are_texts_of_their_own(server):
+    page = ask(server, "POST", "/", "text=Anna%0Ain Paris")[1]
+    alone = [ask(server, "POST", "/", f"text={line}")[1] for line in ("Anna", "in Paris")]
+    inside = [p.split('<div class="text" dir="auto">')[1].split("</div>")[0] for p in alone]
+    assert "\n".join(inside) in page
 
 
 def test_the_api_answers_json(server):
@@ -70,11 +108,14 @@ def test_the_api_answers_json(server):
         ("/api", '{"text": 3}', 400),
         ("/api", "[" * 100_000, 400),
         ("/api", '{"text": ""}', 200),
+        ("/api", '{"text": []}', 400),
+        ("/api", "", 400),
+        ("/", "", 200),
         ("/other", "x", 404),
         ("/", b"text=%FF\xff", 200),
         ("/", np.zeros(MAX_REQUEST_BYTES + 1, np.uint8).tobytes(), 413),
     ],
-    ids=["cut", "number", "deep", "empty", "path", "bytes", "large"],
+    ids=["cut", "number", "deep", "empty", "batch", "no body", "no form", "path", "bytes", "large"],
 )
 def test_bad_requests_get_an_answer_and_the_server_lives(server, path, body, status):
     try:

@@ -61,7 +61,7 @@ def sweep(given: SweepOptions, config: Config) -> None:
 class PredictorOptions(Checked):
     """Flags of every command that runs a student."""
 
-    model: str = option("", "Folder of a student, of an ONNX export, or of a run.")
+    model: str = option("", "Folder of a student, of an ONNX or LiteRT export, or of a run.")
     backend: str = option(
         "auto",
         "What runs the network. auto: ONNX Runtime where it is installed, else Keras.",
@@ -140,9 +140,9 @@ class ExportCommandOptions(Checked):
 
     model: str = option("", "Folder of a student.")
     output_dir: str = option("", "Folder of the export; what is there is replaced.")
-    format: str = option("saved_model", "What to write.", choices=("saved_model", "onnx"))
+    format: str = option("saved_model", "What to write.", choices=("saved_model", "onnx", "litert"))
     quantize: str = option(
-        "none", "int8: quantized weights (onnx alone).", choices=("none", "int8")
+        "none", "int8: quantized weights (onnx and litert).", choices=("none", "int8")
     )
     data: str = option(
         "", "Labeled file to compare student and export on; empty: the embedded corpus."
@@ -279,7 +279,7 @@ def fetch(given: FetchOptions) -> None:
 COMMANDS = {
     "predict": Command("texts in, entities or classes out", PredictOptions, predict),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
-    "export": Command("a student as SavedModel or ONNX", ExportCommandOptions, export),
+    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportCommandOptions, export),
     "benchmark": Command("speed of student and teacher", BenchmarkCommandOptions, benchmark),
     "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),

@@ -83,27 +83,31 @@ class Demo:
         models: predictors by the name that the page shows, the student first.
         """
         self.models = models
-        self.answers(_EXAMPLE)  # a first call takes longer than all others
+        self.answers([_EXAMPLE])  # a first call takes longer than all others
 
-    def answers(self, text: str) -> dict[str, tuple[Any, float]]:
-        """What each model says of a text, and the milliseconds it took."""
+    def answers(self, texts: list[str]) -> dict[str, tuple[list[Any], float]]:
+        """What each model says of texts, and the milliseconds it took."""
         found = {}
         for name, predictor in self.models.items():
             read: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
             start = time.perf_counter()
-            answer = read(text)
-            found[name] = (answer, 1000 * (time.perf_counter() - start))
+            answers = read(texts)
+            found[name] = (answers, 1000 * (time.perf_counter() - start))
         return found
 
     def page(self, text: str | None) -> str:
-        """The whole page; None is the first visit."""
+        """The whole page; None is the first visit. A class is that of the whole text; entities are
+        found line by line, as `predict` does."""
+        ner = next(iter(self.models.values())).task == "ner"
+        texts = (text or "").split("\n") if ner else [text or ""]
         sections = []
-        for name, (found, milliseconds) in self.answers(text).items() if text else ():
-            types = [] if isinstance(found, Classified) else sorted(_types(self.models[name]))
+        for name, (found, milliseconds) in self.answers(texts).items() if text else ():
+            types = sorted(_types(self.models[name])) if ner else []
+            lines = "\n".join(render(answer, types) for answer in found)
             sections.append(
                 f"<section><h2>{html.escape(name)} "
                 f'<span class="time">{milliseconds:.2f} ms</span></h2>'
-                f'<div class="text" dir="auto">{render(found, types)}</div></section>'
+                f'<div class="text" dir="auto">{lines}</div></section>'
             )
         shown = _EXAMPLE if text is None else text
         filled = _PAGE.replace("@ANSWERS@", "\n".join(sections))
@@ -174,8 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             ) from error
         if not isinstance(text, str):
             raise DataError(f"a text is a string. Received: {type(text).__name__}")
-        found, _ = next(iter(self.demo.answers(text).values()))
-        return as_json(found)
+        found, _ = next(iter(self.demo.answers([text]).values()))
+        return as_json(found[0])
 
     def _send(self, status: HTTPStatus, body: str, kind: str) -> None:
         content = body.encode("utf-8", "replace")

@@ -15,14 +15,17 @@ from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.errors import ConfigError
 from xtremedistil.models.folder import Codec, StudentFolder
 from xtremedistil.scoring.metrics import entity_scores
-from xtremedistil.serving.load import keras_network
+from xtremedistil.serving import litert, onnx_folder
+from xtremedistil.serving.litert import load_litert, write_litert
+from xtremedistil.serving.load import keras_network, window_of
 from xtremedistil.serving.onnx_folder import load_onnx, record_check, write_onnx
 from xtremedistil.serving.predictor import Network, Predictor
 
-FORMATS = ("saved_model", "onnx")
-QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8")}
+QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8"), "litert": ("none", "int8")}
+FORMATS = tuple(QUANTIZE)
 _CHECKED_TEXTS = 1000
 _SCORES = ("student", "export")
+_CARDS = {"onnx": onnx_folder.CARD, "litert": litert.CARD}
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class ExportOptions:
     Attributes:
         model: a student's folder.
         output: folder of the export; what is there is replaced when the new one is whole.
-        format: `saved_model` or `onnx`.
-        quantize: `none`, or `int8` for `onnx`.
+        format: `saved_model`, `onnx` or `litert`.
+        quantize: `none`, or `int8` for `onnx` and `litert`.
         data: a labeled file; the check then reads its first texts and reports F1 or accuracy too.
             Without one the check reads the embedded sample corpus.
         jit_compile: compile the SavedModel's network with XLA.
@@ -54,7 +57,7 @@ class ExportOptions:
         if self.quantize not in QUANTIZE[self.format]:
             raise ConfigError(
                 f"quantize is one of {', '.join(QUANTIZE[self.format])} for {self.format}; int8 is "
-                f"for onnx. Received: quantize={self.quantize!r}"
+                f"for onnx and litert. Received: quantize={self.quantize!r}"
             )
         if self.jit_compile and self.format != "saved_model":
             raise ConfigError(
@@ -78,24 +81,31 @@ def export(options: ExportOptions) -> dict[str, Any]:
     part = f"{options.output}.new"
     artifacts.remove(part)
     try:
-        if options.format == "onnx":
-            write_onnx(student, part, options.quantize)
-            exported = load_onnx(part).network
-        else:
-            from xtremedistil.serving.saved_model import export_saved_model  # needs TensorFlow
-
-            export_saved_model(options.model, part, options.jit_compile)
-            exported = saved_model_network(part)
-        report = check(student.codec, keras_network(options.model), exported, examples)
+        whole = Predictor(student.codec, keras_network(options.model), window_of(student.shape))
+        report = check(whole, _write(student, part, options), examples)
         if not options.data:  # the labels of the embedded corpus are not the student's
             report = {k: v for k, v in report.items() if k not in _SCORES}
-        if options.format == "onnx":
-            record_check(part, report)
+        if options.format != "saved_model":
+            record_check(os.path.join(part, _CARDS[options.format]), report)
         artifacts.remove(options.output)
         artifacts.rename(part, options.output)
     finally:
         artifacts.remove(part)
     return report
+
+
+def _write(student: StudentFolder, folder: str, options: ExportOptions) -> Predictor:
+    """Writes the export, and loads it from there."""
+    if options.format == "onnx":
+        write_onnx(student, folder, options.quantize)
+        return load_onnx(folder)
+    if options.format == "litert":
+        write_litert(student, folder, options.quantize)
+        return load_litert(folder)
+    from xtremedistil.serving.saved_model import export_saved_model  # needs TensorFlow
+
+    export_saved_model(options.model, folder, options.jit_compile)
+    return Predictor(student.codec, saved_model_network(folder), window_of(student.shape))
 
 
 def _examples(options: ExportOptions, task: str) -> list[Example]:
@@ -123,14 +133,11 @@ def saved_model_network(folder: str) -> Network:
     return network
 
 
-def check(
-    codec: Codec, student: Network, exported: Network, examples: Sequence[Example]
-) -> dict[str, Any]:
+def check(student: Predictor, exported: Predictor, examples: Sequence[Example]) -> dict[str, Any]:
     """Compares an export with its student on the same texts.
 
     Args:
-        codec: of both.
-        student, exported: their networks.
+        student, exported: both, of one codec.
         examples: texts with their words and labels.
 
     Returns:
@@ -138,6 +145,7 @@ def check(
         classification), `identical_tags` in percent, and `student` and `export`: F1 (the mean of
         the languages) or accuracy, in percent.
     """
+    codec = student.codec
     pieces = list(codec.rules.encode([example.words for example in examples]))
     rows = Ragged.from_lists({"ids": [codec.rows[p.ids] for p in pieces]}, {})
     labels = codec.labels
@@ -146,7 +154,7 @@ def check(
         places = np.concatenate(first)
     else:
         places = np.arange(len(rows))
-    logits = [Predictor(codec, network).logits(rows) for network in (student, exported)]
+    logits = [predictor.logits(rows) for predictor in (student, exported)]
     tags = [labels.decode(values[places]) for values in logits]
     difference = np.abs(logits[0] - logits[1])
     scores = [_score(found, examples, codec) for found in tags]

@@ -8,6 +8,7 @@ from xtremedistil import artifacts
 from xtremedistil.errors import ConfigError
 from xtremedistil.models.folder import BUNDLE, StudentFolder
 from xtremedistil.models.shape import BILSTM, StudentShape
+from xtremedistil.serving import litert
 from xtremedistil.serving.onnx_folder import CARD, build_onnx, load_onnx
 from xtremedistil.serving.onnx_model import OnnxModel, can_build
 from xtremedistil.serving.predictor import WINDOW_PIECES, Network, Predictor
@@ -22,10 +23,11 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
     """Loads a student.
 
     Args:
-        folder: a student's folder, an ONNX export, or the folder of a run that holds `student/`.
+        folder: a student's folder, an ONNX or LiteRT export, or the folder of a run that holds
+            `student/`.
         backend: `auto` is ONNX Runtime where it is installed and the student is a BiLSTM, else
             Keras.
-        quantize: `none` or `int8` (ONNX Runtime alone). An ONNX export is as it was exported.
+        quantize: `none` or `int8` (ONNX Runtime alone). An export is as it was exported.
         threads: that one call may use; 0 for every core.
 
     Raises:
@@ -37,6 +39,8 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
             raise ConfigError(f"{name} is one of {', '.join(known)}. Received: {name}={value!r}")
     if artifacts.exists(os.path.join(folder, CARD)):
         return load_onnx(folder, threads)
+    if artifacts.exists(os.path.join(folder, litert.CARD)):
+        return litert.load_litert(folder, threads)
     if artifacts.exists(os.path.join(folder, "saved_model.pb")):
         raise ConfigError(
             f"{folder} is a SavedModel: tf.saved_model.load reads it, with tensorflow_text "

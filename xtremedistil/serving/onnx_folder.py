@@ -63,9 +63,8 @@ def write_onnx(student: StudentFolder, folder: str, quantize: str) -> None:
     artifacts.write_json(os.path.join(folder, CARD), content)
 
 
-def record_check(folder: str, report: dict[str, Any]) -> None:
-    """Adds to an export's card what its comparison with the student found."""
-    path = os.path.join(folder, CARD)
+def record_check(path: str, report: dict[str, Any]) -> None:
+    """Adds to an export's card, the file `path`, what its comparison with the student found."""
     artifacts.write_json(path, {**artifacts.read_json(path), "check": report})
 
 

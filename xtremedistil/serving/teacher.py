@@ -27,7 +27,7 @@ def load(folder: str, task: str) -> Predictor:
         CheckpointError: not a usable BERT, or without a head for this task.
     """
     inner = os.path.join(folder, "teacher")
-    if not artifacts.exists(os.path.join(folder, bert.CONFIG)) and artifacts.is_folder(inner):
+    if not artifacts.exists(os.path.join(folder, bert.WEIGHTS)) and artifacts.is_folder(inner):
         folder = inner
     checkpoint = open_checkpoint(TeacherConfig(teacher=folder), task, embedded_vocabulary="")
     if checkpoint.labels is None:
