@@ -42,8 +42,10 @@ def assert_read(found, texts, spans):
         np.testing.assert_array_equal(found.rows.pieces["ids"][a:b], ROWS[pieces.ids])
 
 
-def test_hostile_texts():
+def test_hostile_texts_together_and_each_alone():
     assert_read(Encoder(CODEC).texts(HOSTILE), HOSTILE, [find_words(t) for t in HOSTILE])
+    for text in HOSTILE:
+        assert_read(SHARED.texts([text]), [text], [find_words(text)])
 
 
 @settings(max_examples=60, deadline=None)

@@ -48,25 +48,25 @@ def inside_table(tags: Sequence[str]) -> list[int]:
     return found
 
 
-def find_spans(
-    tags: np.ndarray, text_of: np.ndarray, begins: np.ndarray, outside: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The entities of texts.
+def find_spans(tags: np.ndarray, begins: np.ndarray, outside: int) -> list[tuple[int, int]]:
+    """The entities of one text.
 
     Args:
-        tags: `(words,)` indices of tags, one text after the other.
-        text_of: `(words,)` the text of each word.
+        tags: `(words,)` indices of tags.
         begins: of `begin_table`.
         outside: the index of `O`.
 
     Returns:
-        `(entities,)` the first word of each entity, and the one after its last.
+        The first word of each entity and the one after its last.
     """
-    first = np.ones(len(tags), bool)
-    np.not_equal(text_of[1:], text_of[:-1], out=first[1:])
-    before = np.where(first, outside, np.roll(tags, 1))
-    opens = begins[before, tags]
-    # What is not O is inside an entity, since after O every tag begins one.
-    edges = np.append(np.flatnonzero(opens | first | (tags == outside)), len(tags))
-    starts = np.flatnonzero(opens)
-    return starts, edges[np.searchsorted(edges, starts, side="right")]
+    spans, start, before = [], -1, outside
+    for number, tag in enumerate(tags):
+        if start >= 0 and (tag == outside or begins[before][tag]):
+            spans.append((start, number))
+            start = -1
+        if begins[before][tag]:
+            start = number
+        before = tag
+    if start >= 0:
+        spans.append((start, len(tags)))
+    return spans

@@ -80,17 +80,14 @@ class Classified:
 
 
 class _Found(NamedTuple):
-    """What the network said of texts, word by word: indices of tags, scores and characters; the
-    first word of each entity and the one after its last; and where each text's words and entities
-    end."""
+    """What the network said of texts, word by word: indices of tags, scores and characters; and
+    where each text's words begin, with the end of the last."""
 
     tags: list[int]
     scores: list[float]
     starts: list[int]
     ends: list[int]
-    last_words: list[int]
-    entities: list[tuple[int, int]]
-    last_entities: list[int]
+    edges: list[int]
 
 
 class Predictor:
@@ -224,12 +221,16 @@ class Predictor:
         Returns:
             `(asked, classes)`.
         """
+        lengths = rows.lengths.astype(np.int32)
+        if len(rows) == 1 and lengths[0] <= self.window:  # nothing to sort or to pad
+            return logits_at(self.network, rows.pieces["ids"][None], lengths, places)
         text_of = np.repeat(np.arange(len(rows)), counts)
         position = places - rows.offsets[text_of]
-        if rows.lengths.max(initial=0) > self.window:
+        if lengths.max(initial=0) > self.window:
             rows, part, positions = windows(rows, self.window)
             text_of, position = part[places], positions[places]
             counts = np.bincount(text_of, minlength=len(rows))
+            lengths = rows.lengths.astype(np.int32)
         begins = np.cumsum(counts) - counts
         out = np.empty((len(places), len(self.codec.labels)), np.float32)
         for chosen, batch in self._batches(rows):
@@ -239,8 +240,7 @@ class Predictor:
             asked = ranges(begins[chosen], of_row)
             length = batch["ids"].shape[1]
             where = np.repeat(np.arange(len(chosen)) * length, of_row) + position[asked]
-            lengths = rows.lengths[chosen].astype(np.int32)
-            out[asked] = logits_at(self.network, batch["ids"], lengths, where)
+            out[asked] = logits_at(self.network, batch["ids"], lengths[chosen], where)
         return out
 
     def _batches(self, rows: Ragged) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -252,62 +252,59 @@ class Predictor:
             raise ConfigError(f"this student {names[self.task]}. Received: task={self.task}")
 
     def _find(self, texts: list[str], encoded: Encoded) -> "_Found":
-        first = encoded.rows.offsets[encoded.text_of] + encoded.first
-        logits = self._logits_at(encoded.rows, first, encoded.counts)
+        rows, counts = encoded.rows, encoded.counts
+        first = np.repeat(rows.offsets[:-1], counts) + encoded.first
+        logits = self._logits_at(rows, first, counts)
         probabilities = _softmax(logits[:, self.codec.labels.entity_ids])
         tags, scores = probabilities.argmax(axis=1), probabilities.max(axis=1, initial=0)
-        owner = self._owners(encoded, logits)
-        tags = np.where(owner == np.arange(len(tags)), tags, self._inside[tags[owner]])
-        _, begins, outside = self._decoding
-        begin, end = find_spans(tags, encoded.text_of, begins, outside)
-        last = np.cumsum(encoded.counts)
+        continues = self._continues(encoded, logits)
+        if continues.any():
+            owner = np.maximum.accumulate(np.where(continues, 0, np.arange(len(tags))))
+            tags = np.where(continues, self._inside[tags[owner]], tags)
+            scores = scores[owner]
         return _Found(
             tags.tolist(),
-            scores[owner].tolist(),
+            scores.tolist(),
             encoded.starts.tolist(),
             encoded.ends.tolist(),
-            last.tolist(),
-            list(zip(begin.tolist(), end.tolist(), strict=True)),
-            np.searchsorted(begin, last).tolist(),
+            [0, *counts.cumsum().tolist()],
         )
 
-    def _owners(self, encoded: Encoded, logits: np.ndarray) -> np.ndarray:
-        """`(words,)`: the word whose tag each has. That is itself, unless it goes on where the one
-        before ends and the network takes it for a later piece of that: the period of
-        "St. Louis"."""
-        own = np.arange(len(logits))
+    def _continues(self, encoded: Encoded, logits: np.ndarray) -> np.ndarray:
+        """`(words,)` bool: which words go on where the one before ends, and are for the network
+        later pieces of it: the period of "St. Louis". They have its tag."""
         marker = self.codec.labels.marker(CONTINUATION)
         if marker == IGNORED:
-            return own
-        text_of = encoded.text_of
+            return np.zeros(len(logits), bool)
         continues = logits.argmax(axis=1) == marker
-        continues[:1] = False
-        continues[1:] &= text_of[1:] == text_of[:-1]
-        continues[1:] &= encoded.starts[1:] == encoded.ends[:-1]
-        return np.maximum.accumulate(np.where(continues, 0, own))
+        if continues.any():
+            continues[1:] &= encoded.starts[1:] == encoded.ends[:-1]
+            last = np.cumsum(encoded.counts)
+            continues[np.append(0, last[last < len(continues)])] = False  # the first of each text
+        return continues
 
     def _entities(self, texts: list[str], found: "_Found") -> list[list[Entity]]:
-        types = self._types
-        tags, scores, starts, ends = found.tags, found.scores, found.starts, found.ends
-        entities, a = [], 0
-        for text, b in zip(texts, found.last_entities, strict=True):
+        types, (_, begins, outside) = self._types, self._decoding
+        entities = []
+        for text, a, b in zip(texts, found.edges, found.edges[1:], strict=False):
+            tags, scores = found.tags[a:b], found.scores[a:b]
             inside = []
-            for i, j in found.entities[a:b]:
-                start, end = starts[i], ends[j - 1]
+            for i, j in find_spans(tags, begins, outside):
+                start, end = found.starts[a + i], found.ends[a + j - 1]
                 score = sum(scores[i:j]) / (j - i)
                 inside.append(Entity(types[tags[i]], text[start:end], start, end, score))
             entities.append(inside)
-            a = b
         return entities
 
     def _tagged(self, texts: list[str], found: "_Found") -> list[Tagged]:
         names = [self._decoding[0][tag] for tag in found.tags]
         spans = list(zip(found.starts, found.ends, strict=True))
         entities = self._entities(texts, found)
-        edges = [0, *found.last_words]
         return [
             Tagged(text, spans[a:b], names[a:b], found.scores[a:b], inside)
-            for text, a, b, inside in zip(texts, edges, edges[1:], entities, strict=False)
+            for text, a, b, inside in zip(
+                texts, found.edges, found.edges[1:], entities, strict=False
+            )
         ]
 
     @cached_property
@@ -316,11 +313,11 @@ class Predictor:
         return [entity_type(name) for name in self._decoding[0]]
 
     @cached_property
-    def _decoding(self) -> tuple[list[str], np.ndarray, int]:
+    def _decoding(self) -> tuple[list[str], list[list[bool]], int]:
         """Names of the tags that decoding may choose, where entities begin, and which tag is O."""
         labels = self.codec.labels
         names = [labels.names[i] for i in labels.entity_ids]
-        return names, begin_table(names), names.index(OUTSIDE)
+        return names, begin_table(names).tolist(), names.index(OUTSIDE)
 
     @cached_property
     def _inside(self) -> np.ndarray:
