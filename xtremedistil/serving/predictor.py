@@ -98,11 +98,12 @@ class Predictor:
         """`ner` or `classification`."""
         return self.codec.labels.task
 
-    def tag(self, texts: str | Sequence[str]) -> Any:
+    def tag(self, texts: str | Sequence[str], pretokenized: bool = False) -> Any:
         """Tags raw text.
 
         Args:
             texts: one text, or several.
+            pretokenized: white space alone separates words, as in training data.
 
         Returns:
             A `Tagged`, or a list of them in the same order.
@@ -113,7 +114,7 @@ class Predictor:
         """
         self._must_be("ner")
         many = _as_texts(texts)
-        tagged = self._tag(many, [find_words(text) for text in many])
+        tagged = self._tag(many, [find_words(text, pretokenized) for text in many])
         return tagged[0] if isinstance(texts, str) else tagged
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:

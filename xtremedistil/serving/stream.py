@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
@@ -24,7 +24,11 @@ def read_lines(files: Iterable[BinaryIO]) -> Iterator[str]:
 
 
 def predict_lines(
-    predictor: Predictor, lines: Iterable[str], output: str = "json", workers: int = 1
+    predictor: Predictor,
+    lines: Iterable[str],
+    output: str = "json",
+    workers: int = 1,
+    pretokenized: bool = False,
 ) -> Iterator[str]:
     """Answers lines of text.
 
@@ -35,6 +39,7 @@ def predict_lines(
             `conll`: `word<TAB>tag` lines and an empty line after each text (NER alone).
         workers: chunks of lines that are worked on at once. With more than one, load the predictor
             with `threads=1`.
+        pretokenized: white space alone separates words (NER alone).
 
     Yields:
         Text to write: the answers to some lines, in their order, each with its line ends.
@@ -46,11 +51,14 @@ def predict_lines(
         raise ConfigError(
             f"output is json, or for NER conll. Received: output={output!r} task={predictor.task}"
         )
+    if pretokenized and predictor.task != "ner":
+        raise ConfigError(f"pretokenized text is for NER. Received: task={predictor.task}")
     write = {"json": as_json, "conll": _conll}[output]
-    answer: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
 
     def work(chunk: list[str]) -> str:
-        return "".join(map(write, answer(chunk)))
+        ner = predictor.task == "ner"
+        answers = predictor.tag(chunk, pretokenized) if ner else predictor.classify(chunk)
+        return "".join(map(write, answers))
 
     waiting: deque[Future] = deque()
     with ThreadPoolExecutor(workers) as pool:
