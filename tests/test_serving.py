@@ -242,6 +242,8 @@ def test_a_stream_is_in_order_and_the_same_for_any_number_of_workers(student, tm
     conll = "".join(predict_lines(predictor, ["Anna (x)", ""], "conll"))
     words = [line.split("\t")[0] for line in conll.split("\n")]
     assert words == ["Anna", "(", "x", ")", "", "", ""]
+    conll = "".join(predict_lines(predictor, ["Anna  (x)."], "conll", pretokenized=True))
+    assert [line.split("\t")[0] for line in conll.split("\n")] == ["Anna", "(x).", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_saved_model_reads_long_texts_as_python_does(task, encoder, tmp_path
     saved_model.export_saved_model(student, str(tmp_path / "export"))
     loaded = tf.saved_model.load(str(tmp_path / "export"))
     predictor = xtremedistil.load(student, "keras")
-    rows = predictor._encoder.texts([LONG]).rows
+    rows = predictor._encoder().texts([LONG]).rows
     assert rows.lengths[0] > 2 * predictor.window
     for texts in BATCHES:
         if task == "ner":

@@ -92,6 +92,9 @@ class PredictOptions(PredictorOptions):
     format: str = option(
         "json", "json: an object a line. conll: word<TAB>tag lines.", choices=("json", "conll")
     )
+    pretokenized: bool = option(
+        False, "White space alone separates words, as in training data; else raw text is split."
+    )
     workers: int = option(0, "Threads, each with lines of its own; 0: one for each core.", low=0)
 
 
@@ -105,7 +108,7 @@ def predict(given: PredictOptions) -> None:
         lines = read_lines(files or [sys.stdin.buffer])
         workers = given.workers or os.cpu_count() or 1
         try:
-            for text in predict_lines(predictor, lines, given.format, workers):
+            for text in predict_lines(predictor, lines, given.format, workers, given.pretokenized):
                 sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has seen enough, as `head` does

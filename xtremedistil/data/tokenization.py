@@ -23,13 +23,13 @@ from xtremedistil.errors import CheckpointError
 
 # What BERT's text cleaning turns into a space (measured on every code point).
 WHITESPACE = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_WORD = re.compile(f"[^{WHITESPACE}]+")
+WORD = re.compile(f"[^{WHITESPACE}]+")
 _BATCH = 1024
 
 
 def split_words(text: str) -> list[str]:
     """The words of a text: what white space separates."""
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 @dataclass(frozen=True)

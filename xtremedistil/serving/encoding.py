@@ -67,8 +67,12 @@ class _Parts:
 class Encoder:
     """Reads texts for one student. It may be called from several threads."""
 
-    def __init__(self, codec: Codec):
-        self._codec = codec
+    def __init__(self, codec: Codec, pretokenized: bool = False):
+        """Args:
+        codec: text to ids.
+        pretokenized: white space alone separates words.
+        """
+        self._codec, self._pretokenized = codec, pretokenized
         self._parts = _Parts()
         self._lock = threading.Lock()
         rules = codec.rules
@@ -83,7 +87,7 @@ class Encoder:
             parts = self._parts
             new = {part for of_text in split for part in of_text if part not in parts.index}
             if new:
-                self._add(parts, list(new), [find_words(part) for part in new])
+                self._add(parts, list(new), [find_words(part, self._pretokenized) for part in new])
             return self._join(parts, split) if len(texts) != 1 else self._join_one(parts, split[0])
 
     def sentences(self, sentences: Sequence[Sequence[str]]) -> Encoded:

@@ -102,18 +102,19 @@ class Predictor:
         self.codec = codec
         self.network = network
         self.window = window
-        self._encoder = Encoder(codec)
+        self._encoders = [Encoder(codec, pretokenized) for pretokenized in (False, True)]
 
     @property
     def task(self) -> str:
         """`ner` or `classification`."""
         return self.codec.labels.task
 
-    def tag(self, texts: str | Sequence[str]) -> Any:
+    def tag(self, texts: str | Sequence[str], pretokenized: bool = False) -> Any:
         """Tags raw text.
 
         Args:
             texts: one text, or several.
+            pretokenized: white space alone separates words, as in training data.
 
         Returns:
             A `Tagged`, or a list of them in the same order.
@@ -124,15 +125,16 @@ class Predictor:
         """
         self._must_be("ner")
         many = _as_texts(texts)
-        found = self._find(many, self._encoder.texts(many))
+        found = self._find(many, self._encoder(pretokenized).texts(many))
         tagged = self._tagged(many, found)
         return tagged[0] if isinstance(texts, str) else tagged
 
-    def entities(self, texts: Sequence[str]) -> list[list[Entity]]:
+    def entities(self, texts: Sequence[str], pretokenized: bool = False) -> list[list[Entity]]:
         """The entities of raw texts, as `tag` finds them.
 
         Args:
             texts: several texts.
+            pretokenized: as for `tag`.
 
         Raises:
             ConfigError: the student classifies.
@@ -140,7 +142,8 @@ class Predictor:
         """
         self._must_be("ner")
         many = _as_texts(texts)
-        return self._entities(many, self._find(many, self._encoder.texts(many)))
+        encoded = self._encoder(pretokenized).texts(many)
+        return self._entities(many, self._find(many, encoded))
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
         """Tags sentences whose words are known, as training data's are.
@@ -161,7 +164,7 @@ class Predictor:
                 raise DataError(f"a sentence is a list of words. Received: {words[:60]!r}")
         known = [_as_texts(words) for words in sentences]
         texts = [" ".join(words) for words in known]
-        return self._tagged(texts, self._find(texts, self._encoder.sentences(known)))
+        return self._tagged(texts, self._find(texts, self._encoder().sentences(known)))
 
     def classify(self, texts: str | Sequence[str]) -> Any:
         """Classifies raw text.
@@ -179,7 +182,7 @@ class Predictor:
         self._must_be("classification")
         many = _as_texts(texts)
         names = self.codec.labels.names
-        scores = _softmax(self.logits(self._encoder.texts(many).rows))
+        scores = _softmax(self.logits(self._encoder().texts(many).rows))
         found = [
             Classified(text, names[row.argmax()], dict(zip(names, row.tolist(), strict=True)))
             for text, row in zip(many, scores, strict=True)
@@ -245,6 +248,9 @@ class Predictor:
 
     def _batches(self, rows: Ragged) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         return ordered_batches(rows, getattr(self.network, "batch_pieces", _BATCH_PIECES))
+
+    def _encoder(self, pretokenized: bool = False) -> Encoder:
+        return self._encoders[pretokenized]
 
     def _must_be(self, task: str) -> None:
         if self.task != task:

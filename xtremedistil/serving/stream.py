@@ -25,7 +25,11 @@ def read_lines(files: Iterable[BinaryIO]) -> Iterator[str]:
 
 
 def predict_lines(
-    predictor: Predictor, lines: Iterable[str], output: str = "json", workers: int = 1
+    predictor: Predictor,
+    lines: Iterable[str],
+    output: str = "json",
+    workers: int = 1,
+    pretokenized: bool = False,
 ) -> Iterator[str]:
     """Answers lines of text.
 
@@ -36,6 +40,7 @@ def predict_lines(
             `conll`: `word<TAB>tag` lines and an empty line after each text (NER alone).
         workers: chunks of lines that are worked on at once. With more than one, load the predictor
             with `threads=1`.
+        pretokenized: white space alone separates words (NER alone).
 
     Yields:
         Text to write: the answers to some lines, in their order, each with its line ends.
@@ -47,13 +52,15 @@ def predict_lines(
         raise ConfigError(
             f"output is json, or for NER conll. Received: output={output!r} task={predictor.task}"
         )
+    if pretokenized and predictor.task != "ner":
+        raise ConfigError(f"pretokenized text is for NER. Received: task={predictor.task}")
     work = {"json": _json_lines, "conll": _conll_lines}[output]
 
     waiting: deque[Future] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for chunk in _chunks(lines):
-                waiting.append(pool.submit(work, predictor, chunk))
+                waiting.append(pool.submit(work, predictor, chunk, pretokenized))
                 if len(waiting) > workers:  # the next one is read while all of them work
                     yield waiting.popleft().result()
             while waiting:
@@ -75,14 +82,14 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _json_lines(predictor: Predictor, chunk: list[str]) -> str:
+def _json_lines(predictor: Predictor, chunk: list[str], pretokenized: bool) -> str:
     if predictor.task != "ner":
         return "".join(map(as_json, predictor.classify(chunk)))
-    return "".join(map(_entities_as_json, chunk, predictor.entities(chunk)))
+    return "".join(map(_entities_as_json, chunk, predictor.entities(chunk, pretokenized)))
 
 
-def _conll_lines(predictor: Predictor, chunk: list[str]) -> str:
-    return "".join(map(_conll, predictor.tag(chunk)))
+def _conll_lines(predictor: Predictor, chunk: list[str], pretokenized: bool) -> str:
+    return "".join(map(_conll, predictor.tag(chunk, pretokenized)))
 
 
 def as_json(found: Tagged | Classified) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from tokenizers import pre_tokenizers
 
-from xtremedistil.data.tokenization import WHITESPACE
+from xtremedistil.data.tokenization import WHITESPACE, WORD
 
 # What `tokenizers` takes for CJK ideographs and surrounds by spaces (0x2B820 to 0x2B91F are not
 # among them there).
@@ -110,6 +110,12 @@ def _python_word() -> re.Pattern:
     return re.compile(_Classes(*classes).pattern())
 
 
-def find_words(text: str) -> list[tuple[int, int]]:
-    """The first character of each word of raw text, and the one after its last."""
-    return [match.span() for match in _python_word().finditer(text)]
+def find_words(text: str, pretokenized: bool = False) -> list[tuple[int, int]]:
+    """The first character of each word of raw text, and the one after its last.
+
+    Args:
+        text: raw text.
+        pretokenized: white space alone separates words, as in training data.
+    """
+    word = WORD if pretokenized else _python_word()
+    return [match.span() for match in word.finditer(text)]
