@@ -94,7 +94,7 @@ def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     transfer = run.data.transfer["sentences"]
     tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * labeled
     parts = [("teacher", run.layout.teacher, tuning * rates.teacher)]
-    if run.target_folders():
+    if run.targets.folders():
         parts.append(("target set", run.layout.targets, transfer * rates.teacher))
     per_sentence = rates.student * operations(run.student_shape, _length(run))
     for step, part in zip(run.steps, run.step_parts, strict=True):
