@@ -98,7 +98,7 @@ def killed_run(begin, folder: str, kills: int, seconds: float, seed: int) -> lis
         begin: starts the run, and returns its process.
         folder: of the run.
         kills: how often.
-        seconds: what an uninterrupted run takes; kills come within it.
+        seconds: what an uninterrupted run takes; the kills are spread over it.
         seed: of the moments.
 
     Returns:
@@ -106,7 +106,7 @@ def killed_run(begin, folder: str, kills: int, seconds: float, seed: int) -> lis
     """
     rng, story = np.random.default_rng(seed), []
     for number in range(kills):
-        after = float(rng.uniform(0.1, 0.9) * seconds)
+        after = float(rng.uniform(0.2, 1.8) * seconds / kills)
         story.append(kill(begin(), KINDS[number % len(KINDS)], after, folder))
     last = begin()
     last.join(1800)

@@ -64,9 +64,25 @@ def remove(path: str) -> None:
         os.remove(path)
 
 
+def beside(path: str, ending: str) -> str:
+    """A hidden neighbour of a file or folder, for what is not whole yet."""
+    folder, name = os.path.split(path.rstrip("/"))
+    return os.path.join(folder, f".{name}.{ending}")
+
+
 def rename(old: str, new: str) -> None:
     """Renames a file or a folder; `new` must not be a folder that holds anything."""
-    _gfile().rename(old, new) if is_remote(old) else os.replace(old, new)
+    if not is_remote(old):
+        os.replace(old, new)
+    elif not is_folder(old):
+        _gfile().rename(old, new)
+    else:  # file by file: object stores have no folders, and TensorFlow's in memory moves none
+        for top, _, names in list(_gfile().walk(old)):
+            there = new + top.rstrip("/").removeprefix(old)
+            make_folder(there)
+            for name in names:
+                _gfile().rename(os.path.join(top, name), os.path.join(there, name))
+        remove(old)
 
 
 def size(path: str) -> int:
@@ -105,7 +121,7 @@ def writing(path: str, needed: int | None = None) -> Iterator[BinaryIO]:
     Raises:
         ArtifactError: the disk is full.
     """
-    part = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.part")
+    part = beside(path, "part")
     try:
         with _gfile().GFile(part, "wb") if is_remote(path) else open(part, "wb") as file:
             yield file

@@ -6,6 +6,7 @@ writes what there is one of.
 """
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -53,15 +54,7 @@ class Workers:
     def _sum(self, value: float) -> float:
         if self.number == 1:
             return value
-        import tensorflow as tf  # here, not above: one device needs none of this
-
-        def all_reduce() -> (
-            Any
-        ):  # the value is made here, so that it stands on the replica's device
-            context = tf.distribute.get_replica_context()
-            return context.all_reduce("SUM", tf.constant(value, dtype=tf.float64))
-
-        summed = tf.function(lambda: self.strategy.run(all_reduce), autograph=False)()
+        summed = _adder(self.strategy)(value)
         replicas = self.strategy.experimental_local_results(summed)
         return float(replicas[0]) / len(replicas)
 
@@ -75,7 +68,7 @@ class Workers:
         if self.number == 1:
             yield
             return
-        import tensorflow as tf  # as in _sum
+        import tensorflow as tf  # as in _adder
 
         try:
             yield
@@ -93,6 +86,22 @@ class Workers:
             ) from error
 
 
+@functools.cache
+def _adder(strategy: Any) -> Any:
+    """A number of each worker to their sum on each replica; traced once."""
+    import tensorflow as tf  # here, not above: one device needs none of this
+
+    def all_reduce(value: Any) -> Any:
+        here = tf.identity(value)  # on the replica's own device
+        return tf.distribute.get_replica_context().all_reduce("SUM", here)
+
+    return tf.function(
+        lambda value: strategy.run(all_reduce, args=(value,)),
+        input_signature=[tf.TensorSpec([], tf.float64)],
+        autograph=False,
+    )
+
+
 ALONE = Workers()
 
 
@@ -107,7 +116,7 @@ def start_workers(distribution: str) -> Workers:
     """
     if distribution == "none":
         return ALONE
-    import tensorflow as tf  # as in Workers._sum
+    import tensorflow as tf  # as in _adder
 
     if distribution == "mirrored":
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"

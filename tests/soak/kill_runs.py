@@ -14,9 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import processes
 
+from xtremedistil import disk
 from xtremedistil.data.sample import corpus_dir
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -57,7 +59,13 @@ def main() -> None:
 
         def begin(out: str) -> Command:
             config = processes.small_config(data, out, strategy="D4.2", stage="all")
-            return Command(config, f"{out}.json")
+            started, lock = time.time(), os.path.join(out, disk.LOCK)
+            run = Command(config, f"{out}.json")
+            while run.exitcode is None and not (
+                os.path.exists(lock) and os.path.getmtime(lock) > started
+            ):
+                time.sleep(0.05)  # Python's imports are not what is to be killed
+            return run
 
         seconds = processes.timed(begin(whole))
         story = processes.killed_run(

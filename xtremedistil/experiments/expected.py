@@ -96,7 +96,7 @@ def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     parts = [("teacher", run.layout.teacher, tuning * rates.teacher)]
     if run.config.run.stage == "teacher":
         return parts
-    if run.target_folders():
+    if run.targets.folders():
         parts.append(("target set", run.layout.targets, transfer * rates.teacher))
     per_sentence = rates.student * operations(run.student_shape, _length(run))
     for step, part in zip(run.steps, run.step_parts, strict=True):

@@ -47,7 +47,7 @@ def execute(config: Config) -> dict[str, Any] | None:
         logging.info("%s", describe(run))
         if last >= 0:
             _ = run.data.transfer, run.data.vectors  # what is wrong with them is found now
-            if line := run.describe_targets():
+            if line := run.targets.describe():
                 logging.info("%s", line)
         if config.teacher.teacher_per_language:
             _report_teacher(run)
@@ -58,7 +58,7 @@ def execute(config: Config) -> dict[str, Any] | None:
                 _report_teacher(Run(config))
             workers.meet()
             return None
-        target_cost = run.make_targets()
+        target_cost = run.targets.make()
         if last == 0:
             return None
         records = run.distil(last)

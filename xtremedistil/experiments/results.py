@@ -33,7 +33,7 @@ def collect(
     Args:
         run: with all its parts made.
         step_records: of `Run.distil`.
-        target_cost: of `Run.make_targets`.
+        target_cost: of `RunTargets.make`.
 
     Returns:
         The content of `results.json`.

@@ -13,32 +13,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from xtremedistil import artifacts, disk
+from xtremedistil import artifacts
 from xtremedistil.config import Config
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
-from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
-from xtremedistil.distil.strategies import (
-    LOGITS,
-    REPRESENTATION,
-    STRATEGIES,
-    Step,
-    plan,
-    transfer_targets,
-)
-from xtremedistil.distil.targets import (
-    LiveTargets,
-    StoredTargets,
-    make_targets,
-    missing_targets,
-    targets_bytes,
-)
+from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, plan
 from xtremedistil.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.layout import Layout
+from xtremedistil.experiments.targets import RunTargets
 from xtremedistil.models.bundle import Bundle
 from xtremedistil.models.embeddings import (
     RANDOM,
@@ -191,72 +177,10 @@ class Run:
         log = os.path.join(run.output_dir, "logs", os.path.basename(part.folder))
         return LoopOptions(part.folder, log, run.jit_compile, run.save_every, self.workers)
 
-    def target_folders(self) -> dict[str, str]:
-        """By kind of target that the strategy needs, its folder in the targets' part."""
-        layer = self.config.distillation.teacher_layer
-        kinds = {
-            LOGITS: ("logits", "logits"),
-            REPRESENTATION: ("states", f"states-{layer:02d}"),
-        }
-        return dict(kinds[loss] for loss in transfer_targets(self.steps))
-
-    @property
-    def _target_layer(self) -> int | None:
-        """The teacher's block whose states are wanted, if any."""
-        return self.config.distillation.teacher_layer if "states" in self.target_folders() else None
-
     @cached_property
-    def _live_teacher(self) -> keras.Model:
-        with self.workers.scope():
-            return self.teacher_model(self._target_layer)
-
-    def describe_targets(self) -> str:
-        """What the targets take on disk, and what is free there; "" if none are wanted."""
-        if not self.target_folders():
-            return ""
-        classes = self.config.data.task == "classification"
-        widths = {"logits": len(self.data.labels), "states": self.checkpoint.config.width}
-        kinds = [widths[kind] for kind in self.target_folders()]
-        length = self.config.data.max_seq_length
-        needed = targets_bytes(self.data.transfer["shards"], kinds, length, classes)
-        folder = self.layout.targets.folder
-        free = disk.free_bytes(folder)
-        room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
-        if self.config.run.targets == "live":
-            return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
-        short = free is not None and needed > free and not artifacts.exists(folder)
-        hint = ". That is too little: --targets=live stores none" if short else ""
-        return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
-
-    def make_targets(self) -> dict[str, Any]:
-        """Runs the teacher over the transfer set where needed; returns what it last cost."""
-        if self.config.run.targets == "live":
-            return {}
-        folders, part = self.target_folders(), self.layout.targets
-        names = [VALIDATION, *(shard["name"] for shard in self.data.transfer["shards"])]
-
-        def missing() -> dict[str, list[str]]:
-            return missing_targets(list(folders.values()), names, part)
-
-        def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
-            run = forward_of(self.teacher_model(self._target_layer), tuple(folders))
-
-            def forward(ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-                return {folders[kind]: values for kind, values in run(ids, mask).items()}
-
-            length = self.config.data.max_seq_length
-            lacking, mine = missing(), names[self.workers.index :: self.workers.number]
-            # by place among all, so that no two workers ever make the same shard
-            mine = {name: lacking[name] for name in mine if name in lacking}
-            make_targets(forward, mine, self.layout.transfer.folder, length, part)
-            return {"shards": len(names)}, ()
-
-        # Shards may be missing though the part was done once: for another layer, or a damaged one.
-        if self.workers.any(bool(missing())):
-            with part.held():
-                if self.workers.any(bool(missing())):  # no other run made them meanwhile
-                    return part.make(run_teacher, together=True)
-        return part.results() or {}
+    def targets(self) -> RunTargets:
+        """What the teacher says of the transfer set."""
+        return RunTargets(self)
 
     @cached_property
     def student_shape(self) -> StudentShape:
@@ -302,20 +226,6 @@ class Run:
             ids = self.data.rows[rows.pieces["ids"]]
             return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
 
-        def transfer(kinds: tuple[str, ...]) -> tuple:
-            common = {
-                "sentences": self.layout.transfer.folder,
-                "shards": self.data.transfer["shards"],
-                "length": self.config.data.max_seq_length,
-                "rows": self.data.rows,
-            }
-            if self.config.run.targets == "live":
-                live = LiveTargets(**common, teacher=self._live_teacher, kinds=kinds)
-                return live.source(), live.validation(), live.complete
-            folders = {kind: self.target_folders()[kind] for kind in kinds}
-            stored = StoredTargets(**common, part=self.layout.targets, kinds=folders)
-            return stored.source(), stored.validation(), None
-
         forwards: dict[str, Any] = {}
 
         def metric(head: str, language: str | None) -> float:
@@ -328,7 +238,7 @@ class Run:
         data = DistillationData(
             labeled=lambda language: rows_of("train", language),
             dev=lambda language: rows_of("dev", language),
-            transfer=transfer,
+            transfer=self.targets.to_learn,
             classification=self.config.data.task == "classification",
         )
         config, seed = self.config.distillation, self.config.run.seed

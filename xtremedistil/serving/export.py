@@ -78,7 +78,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     """
     student = StudentFolder.load(options.model)
     examples = _examples(options, student.shape.task)
-    part = f"{options.output}.new"
+    part = artifacts.beside(options.output, "new")
     artifacts.remove(part)
     try:
         whole = Predictor(student.codec, keras_network(options.model), window_of(student.shape))

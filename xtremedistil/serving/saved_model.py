@@ -290,7 +290,7 @@ def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> 
         signatures = {"classify": served.classify}
     signatures["serving_default"] = next(iter(signatures.values()))
     signatures["predict"] = served.predict
-    part = f"{folder}.part"
+    part = artifacts.beside(folder, "part")
     artifacts.remove(part)
     artifacts.make_folder(os.path.dirname(folder) or ".")
     verbosity = logging.get_verbosity()

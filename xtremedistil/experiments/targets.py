@@ -1,0 +1,120 @@
+"""What a run's teacher says of its transfer set: where that is kept, how it is made, and how steps
+read it."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from xtremedistil import artifacts, disk
+from xtremedistil.data.pipeline import Source
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.transfer import VALIDATION
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, transfer_targets
+from xtremedistil.distil.targets import (
+    LiveTargets,
+    StoredTargets,
+    make_targets,
+    missing_targets,
+    targets_bytes,
+)
+from xtremedistil.scoring.evaluate import forward_of
+
+if TYPE_CHECKING:
+    from xtremedistil.experiments.run import Run  # which imports this
+
+
+class RunTargets:
+    """The targets of one run, stored or live."""
+
+    def __init__(self, run: "Run"):
+        """Reads nothing yet."""
+        self.run = run
+
+    def folders(self) -> dict[str, str]:
+        """By kind of target that the strategy needs, its folder in the targets' part."""
+        layer = self.run.config.distillation.teacher_layer
+        kinds = {
+            LOGITS: ("logits", "logits"),
+            REPRESENTATION: ("states", f"states-{layer:02d}"),
+        }
+        return dict(kinds[loss] for loss in transfer_targets(self.run.steps))
+
+    @property
+    def _layer(self) -> int | None:
+        """The teacher's block whose states are wanted, if any."""
+        layer = self.run.config.distillation.teacher_layer
+        return layer if "states" in self.folders() else None
+
+    @cached_property
+    def _live_teacher(self) -> keras.Model:
+        with self.run.workers.scope():
+            return self.run.teacher_model(self._layer)
+
+    def describe(self) -> str:
+        """What the targets take on disk, and what is free there; "" if none are wanted."""
+        if not self.folders():
+            return ""
+        run = self.run
+        classes = run.config.data.task == "classification"
+        widths = {"logits": len(run.data.labels), "states": run.checkpoint.config.width}
+        kinds = [widths[kind] for kind in self.folders()]
+        length = run.config.data.max_seq_length
+        needed = targets_bytes(run.data.transfer["shards"], kinds, length, classes)
+        folder = run.layout.targets.folder
+        free = disk.free_bytes(folder)
+        room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
+        if run.config.run.targets == "live":
+            return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
+        short = free is not None and needed > free and not artifacts.exists(folder)
+        hint = ". That is too little: --targets=live stores none" if short else ""
+        return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
+
+    def make(self) -> dict[str, Any]:
+        """Runs the teacher over the transfer set where needed; returns what it last cost."""
+        run, workers = self.run, self.run.workers
+        if run.config.run.targets == "live":
+            return {}
+        folders, part = self.folders(), run.layout.targets
+        names = [VALIDATION, *(shard["name"] for shard in run.data.transfer["shards"])]
+
+        def missing() -> dict[str, list[str]]:
+            return missing_targets(list(folders.values()), names, part)
+
+        def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
+            outputs = forward_of(run.teacher_model(self._layer), tuple(folders))
+
+            def forward(ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+                return {folders[kind]: values for kind, values in outputs(ids, mask).items()}
+
+            length = run.config.data.max_seq_length
+            lacking, mine = missing(), names[workers.index :: workers.number]
+            # by place among all, so that no two workers ever make the same shard
+            mine = {name: lacking[name] for name in mine if name in lacking}
+            make_targets(forward, mine, run.layout.transfer.folder, length, part)
+            return {"shards": len(names)}, ()
+
+        # Shards may be missing though the part was done once: for another layer, or a damaged one.
+        if workers.any(bool(missing())):
+            with part.held():
+                if workers.any(bool(missing())):  # no other run made them meanwhile
+                    return part.make(run_teacher, together=True)
+        return part.results() or {}
+
+    def to_learn(self, kinds: tuple[str, ...]) -> tuple[Source, Ragged, Callable | None]:
+        """The transfer set with targets of some kinds (`DistillationData.transfer`)."""
+        run = self.run
+        common = {
+            "sentences": run.layout.transfer.folder,
+            "shards": run.data.transfer["shards"],
+            "length": run.config.data.max_seq_length,
+            "rows": run.data.rows,
+        }
+        if run.config.run.targets == "live":
+            live = LiveTargets(**common, teacher=self._live_teacher, kinds=kinds)
+            return live.source(), live.validation(), live.complete
+        folders = {kind: self.folders()[kind] for kind in kinds}
+        stored = StoredTargets(**common, part=run.layout.targets, kinds=folders)
+        return stored.source(), stored.validation(), None
