@@ -177,6 +177,14 @@ def check_answer(answer, expected):
         assert (answer["starts"][row, n:] == -1).all()
 
 
+def test_the_saved_model_with_xla_answers_alike(student, tmp_path):
+    report = export(ExportOptions(student, str(tmp_path / "x"), jit_compile=True))
+    assert report["max_logit_difference"] < 1e-4
+    tag = tf.saved_model.load(str(tmp_path / "x")).signatures["tag"]
+    expected = xtremedistil.load(student, "keras").tag(TEXTS[-2:])
+    check_answer(tag(texts=tf.constant(TEXTS[-2:])), expected)
+
+
 def test_tag_words_of_the_saved_model_keeps_words(served):
     answer = served.signatures["tag_words"](texts=tf.constant(["(Paris), TX."]))
     assert answer["words"].numpy().tolist() == [[b"(Paris),", b"TX."]]
