@@ -4,15 +4,17 @@ test:
 	python -m pytest
 
 # The long forms of what the suite shows in short: hours. The sizes need about 25 GB of disk.
-# VOCABULARY=DIR, a BERT's folder, compares the tokenizers on the real data in ../shared/data.
+# VOCABULARY=DIR, a BERT's folder, and DATA=DIR, text, compare the tokenizers on that text; MODEL=DIR, a
+# student, measures the memory of predict.
 soak: LONG = PYTHONPATH=.:tests TF_CPP_MIN_LOG_LEVEL=3 python
 soak:
 	$(LONG) tests/soak/kill_runs.py --kills=10
 	$(LONG) tests/fuzz/fuzz_readers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_bundle.py --cases=10000
 	$(LONG) tests/soak/separate_environment.py
-	test -z "$(VOCABULARY)" || $(LONG) tests/soak/compare_tokenizers.py --data=../shared/data \
+	test -z "$(VOCABULARY)" || $(LONG) tests/soak/compare_tokenizers.py --data=$(DATA) \
 		--vocabulary=$(VOCABULARY)
+	test -z "$(MODEL)" || $(LONG) tests/soak/measure_predict.py --model=$(MODEL)
 	$(LONG) tests/soak/measure_workers.py
 	$(LONG) tests/soak/measure_scale.py --sentences=50000,200000,1000000
 
