@@ -208,8 +208,8 @@ class DistillationConfig(Checked):
     representation_loss: str = option(
         "kld",
         "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the "
-        "projection is "
-        "then linear, since gelu cannot reach the targets).",
+        "projection is then linear, since gelu cannot reach the targets), better where states "
+        "hardly differ, as those of [CLS] do in classification.",
         choices=("kld", "mse"),
     )
     alpha: float = option(1.0, "Weight of the label loss in a joint stage (Eq. 7).", low=0.0)
