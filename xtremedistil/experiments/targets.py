@@ -3,16 +3,17 @@ read it."""
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from xtremedistil import artifacts, disk
+from xtremedistil.config import Config
 from xtremedistil.data.pipeline import Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import VALIDATION
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, transfer_targets
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, Step, transfer_targets
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,
@@ -20,16 +21,31 @@ from xtremedistil.distil.targets import (
     missing_targets,
     targets_bytes,
 )
+from xtremedistil.experiments.data import RunData
+from xtremedistil.experiments.layout import Layout
+from xtremedistil.models.teacher import Checkpoint
 from xtremedistil.scoring.evaluate import forward_of
+from xtremedistil.workers import Workers
 
-if TYPE_CHECKING:
-    from xtremedistil.experiments.run import Run  # which imports this
+
+class _Run(Protocol):
+    """What is needed of a run."""
+
+    config: Config
+    workers: Workers
+    layout: Layout
+    checkpoint: Checkpoint
+    data: RunData
+    steps: list[Step]
+
+    def teacher_model(self, layer: int | None = None) -> keras.Model:
+        """The fine-tuned teacher."""
 
 
 class RunTargets:
     """The targets of one run, stored or live."""
 
-    def __init__(self, run: "Run"):
+    def __init__(self, run: _Run):
         """Reads nothing yet."""
         self.run = run
 

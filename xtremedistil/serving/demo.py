@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from xtremedistil.errors import DataError, XtremeDistilError
+from xtremedistil.serving.answers import Classified, Tagged
 from xtremedistil.serving.entities import entity_type
-from xtremedistil.serving.predictor import Classified, Predictor, Tagged
+from xtremedistil.serving.predictor import Predictor
 from xtremedistil.serving.stream import as_json
 
 MAX_REQUEST_BYTES = 1 << 20

@@ -6,7 +6,6 @@ raw text are found as `words` says.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.windows import windows
 from xtremedistil.errors import ConfigError, DataError
 from xtremedistil.models.folder import Codec
+from xtremedistil.serving.answers import Classified, Entity, Tagged
 from xtremedistil.serving.encoding import Encoded, Encoder, ranges
 from xtremedistil.serving.entities import (
     OUTSIDE,
@@ -34,49 +34,6 @@ Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
 WINDOW_PIECES = 1024
 _BATCH_PIECES = 4096
 _CONTEXT_OF_ERRORS = 60
-
-
-class Entity(NamedTuple):
-    """A named thing: `text` is the text's characters from `start` to `end`; `score` is the mean
-    probability of its words' tags."""
-
-    type: str
-    text: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """A text with its tags.
-
-    Attributes:
-        text: as it was given.
-        spans: the first character of each word and the one after its last.
-        tags, scores: of each word; a score is a probability among the entity tags.
-        entities: in the order of the text.
-    """
-
-    text: str
-    spans: list[tuple[int, int]]
-    tags: list[str]
-    scores: list[float]
-    entities: list[Entity]
-
-    @property
-    def words(self) -> list[str]:
-        """The text's words."""
-        return [self.text[start:end] for start, end in self.spans]
-
-
-@dataclass(frozen=True)
-class Classified:
-    """A text with its class, and the probability of each class."""
-
-    text: str
-    label: str
-    scores: dict[str, float]
 
 
 class _Found(NamedTuple):

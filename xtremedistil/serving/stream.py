@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from xtremedistil.errors import ConfigError
-from xtremedistil.serving.predictor import Classified, Entity, Predictor, Tagged
+from xtremedistil.serving.answers import Classified, Entity, Tagged
+from xtremedistil.serving.predictor import Predictor
 
 FORMATS = ("json", "conll")
 _CHUNK_LINES = 1024
