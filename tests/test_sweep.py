@@ -142,7 +142,9 @@ def test_latency_is_measured_of_planned_sizes_too(data, tmp_path):
 
 def test_latency_needs_a_finished_run(tmp_path):
     folder = write_sweep(tmp_path, [({"seed": 1}, None)])
-    with pytest.raises(ArtifactError, match=r"of which a run is done. Received: 0 of 1 runs done"):
+    with pytest.raises(
+        ArtifactError, match=r"of which a student is done. Received: 0 of 1 runs done"
+    ):
         time_sweep(folder)
 
 

@@ -244,7 +244,9 @@ def report(given: ReportOptions) -> None:
 class LatencyOptions(Checked):
     """Flags of `latency`."""
 
-    folder: str = option("", "Folder of a sweep (sweep.json) of which one run at least is done.")
+    folder: str = option(
+        "", "Folder of a sweep (sweep.json) of which one student at least is done."
+    )
     rounds: int = option(
         50, "Timed calls of each model at batch 1; at batch 32, three tenths of them.", low=1
     )

@@ -37,7 +37,7 @@ def time_sweep(folder: str, rounds: int = 50) -> str:
     """Measures a sweep's students, one of each size, and their teacher, with random weights.
 
     Args:
-        folder: of a sweep; one run at least is done, which says what the teacher is.
+        folder: of a sweep; one student at least is done, which says what the teacher is.
         rounds: timed calls of each model at batch 1; at batch 32, three tenths of them.
 
     Returns:
@@ -45,16 +45,18 @@ def time_sweep(folder: str, rounds: int = 50) -> str:
         its `parameters`, `compression` and `latency`.
 
     Raises:
-        ArtifactError: the folder holds no sweep, or none of its runs is done, or several teachers.
+        ArtifactError: the folder holds no sweep, or no student in it is done, or several teachers.
     """
     collected = load(folder)
-    if not collected.sweep or not collected.done:
+    done = [result for result in collected.done if not result.flags["teacher_per_language"]]
+    if not collected.sweep or not done:
         raise ArtifactError(
-            f"{folder}: latency is measured for a sweep (sweep.json) of which a run is done. "
+            f"{folder}: latency is measured for a sweep (sweep.json) of which a student is done. "
             f"Received: {collected.progress}"
         )
-    shapes = _shapes(collected.results, collected.done[0])
-    model, pieces, parameters = _teacher(collected.done)
+    students = [r for r in collected.results if not r.flags["teacher_per_language"]]
+    shapes = _shapes(students, done[0])
+    model, pieces, parameters = _teacher(done)
     distinct = {str(shape): shape for shape in shapes.values()}
     models = {
         name: (build_student(shape, dropout=0.0), shape.vocabulary_size, LOGIT_HEAD)
