@@ -2,7 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tqdm import tqdm
@@ -30,9 +31,9 @@ class _Nested:
     def update(self, number: int = 1) -> None:
         self.done += number
         share = f" {100 * self.done // self.total}%" if self.total else ""
-        bar, name = _outer[-1]
+        bar, name, reached = _outer[-1]
         bar.set_postfix_str(f"{name}: {self.label}{share}", refresh=False)
-        bar.update(0)
+        bar.update(reached() - bar.n)
 
     def set_postfix(self, **_: Any) -> None:
         """The line has no room for losses."""
@@ -49,22 +50,32 @@ class _Nested:
         pass
 
 
-_outer: list[tuple[Any, str]] = []
+_outer: list[tuple[Any, str, Callable[[], int]]] = []
 
 
 @contextlib.contextmanager
-def nested(bar: Any, name: str) -> Iterator[None]:
+def nested(bar: Any, name: str, seconds: float) -> Iterator[None]:
     """Shows all progress inside the block at the end of one line.
 
+    The line moves with the clock, no further than what the block was expected to take: it has a
+    rate and an ETA from the start, where one part of it may take hours.
+
     Args:
-        bar: that line, of `progress`.
+        bar: that line, of `progress`, which counts expected seconds.
         name: of the part that is being done.
+        seconds: that the part is expected to take; the bar ends so much further.
     """
-    _outer.append((bar, name))
+    start, begun = bar.n, time.monotonic()
+
+    def reached() -> int:
+        return start + round(min(seconds, time.monotonic() - begun))
+
+    _outer.append((bar, name, reached))
     try:
         yield
     finally:
         _outer.pop()
+    bar.update(start + round(seconds) - bar.n)
 
 
 def progress(

@@ -166,11 +166,10 @@ def _one_line() -> Iterator[None]:
 def _in_turn(bar: Any, run: Planned, expected: Expected, work: Any) -> None:
     """Does one run's work, unless it is done, and moves the sweep's line on."""
     if not artifacts.exists(os.path.join(run.config.run.output_dir, RESULTS)):
-        with nested(bar, run.id):
+        with nested(bar, run.id, expected.seconds[run.id]):
             work()
         keras.utils.clear_session()  # else the graphs of every run so far stay in memory
         gc.collect()
-    bar.update(round(expected.seconds[run.id]))
 
 
 def describe_plan(
