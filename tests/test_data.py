@@ -8,11 +8,16 @@ import tiny_bert
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
-from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import find_sources
 from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.data.transfer import VALIDATION, prepare_transfer
+from xtremedistil.data.transfer import (
+    HAS_CLASS,
+    VALIDATION,
+    prepare_transfer,
+    transfer_inputs,
+)
 from xtremedistil.errors import CheckpointError, DataError
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
@@ -161,12 +166,12 @@ def test_nothing_to_score_on_is_an_error(folder):
         prepare(folder)
 
 
-def transfer(folder, held_out=5, **options):
-    config, sources, _, _ = prepare(folder, **options)
+def transfer(folder, held_out=5, labels=None, **options):
+    config, sources, _, _ = prepare(folder, labels, **options)
     out = folder / "transfer"
     os.makedirs(out, exist_ok=True)
     summary, _ = prepare_transfer(
-        config, sources, RULES, str(folder / "labeled"), held_out, str(out)
+        config, sources, RULES, str(folder / "labeled"), held_out, str(out), labels
     )
     shards = [
         Ragged.load(str(out / name))
@@ -192,6 +197,44 @@ def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
     _, _, _, splits = prepare(folder, labeled_per_language=8)
     everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
     assert set(splits["train"].sentences["hash"].tolist()) <= everything
+
+
+def test_pieces_that_a_ready_teacher_has_no_class_for_are_marked(folder):
+    labels = LabelSet(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
+    _, shards = transfer(folder, labels=labels)
+    _, _, _, splits = prepare(folder, labels)
+    train = splits["train"]
+    applies = {
+        text: (train.take(np.array([row])).pieces["labels"] != IGNORED).tolist()
+        for row, text in enumerate(train.sentences["hash"].tolist())
+    }
+    seen = 0
+    for shard in shards:
+        assert shard.pieces[HAS_CLASS].dtype == np.int8
+        for row, text in enumerate(shard.sentences["hash"].tolist()):
+            own = shard.take(np.array([row])).pieces
+            if text in applies:
+                assert own[HAS_CLASS].tolist() == applies[text]
+                seen += 1
+            else:  # the visit ##s ... of the German text file
+                assert own[HAS_CLASS].tolist() == [0, 1, 1, *[0] * (len(own["ids"]) - 3)]
+    assert seen == 80
+
+
+def test_a_teacher_with_markers_has_a_class_for_every_piece(folder):
+    entities = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+    for labels in (None, LabelSet((*entities, "X", "[CLS]", "[SEP]"))):
+        _, shards = transfer(folder, labels=labels)
+        assert all(set(shard.pieces) == {"ids"} for shard in shards)
+
+
+def test_the_transfer_set_of_a_ready_teacher_is_another_part(folder):
+    config, sources, _, _ = prepare(folder)
+    bare = LabelSet(("O", "B-LOC", "I-LOC"))
+    of_data, of_bare = (transfer_inputs(config, sources, "x", 5, a) for a in (None, bare))
+    assert of_bare == {**of_data, HAS_CLASS: True}
+    texts = LabelSet(("good", "bad"), "classification")
+    assert transfer_inputs(config, sources, "x", 5, texts) == of_data
 
 
 def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):

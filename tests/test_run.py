@@ -13,6 +13,7 @@ import pytest
 import tiny_bert
 from small_run import german_and_hindi, small
 
+from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.errors import (
     ArtifactError,
     CheckpointError,
@@ -337,7 +338,7 @@ def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
     tags = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
     folder = tiny_bert.write(str(tmp_path / "ready"), labels=tags, lowercase=False)
     config = small(
-        data, tmp_path / "out", teacher=folder, max_seq_length=16, embedding_dim=8, stage="1"
+        data, tmp_path / "out", teacher=folder, max_seq_length=16, embedding_dim=8, stage="2"
     )
     run = Run(config)
     assert run.ready_teacher
@@ -345,6 +346,9 @@ def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
     assert run.data.labels.names == tags
     assert not os.path.exists(tmp_path / "out" / "teacher" / "model.safetensors")
     assert os.path.exists(tmp_path / "out" / "targets" / "logits" / "00000.safetensors")
+    _, held_out, _ = run.targets.to_learn(("logits",))
+    counted = held_out.pieces[HAS_CLASS]
+    assert 0 < counted.sum() < len(counted) - 2 * len(held_out)  # words' other pieces too are out
 
 
 @pytest.mark.parametrize(

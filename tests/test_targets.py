@@ -8,6 +8,7 @@ import pytest
 
 from xtremedistil.data.pipeline import epoch_batches
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil.distiller import _term
 from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
 from xtremedistil.distil.targets import (
@@ -163,6 +164,38 @@ def test_the_disk_they_take_is_known_before(folders):
     assert targets_bytes(shards, [768], 8, per_text=True) == 12 * (8 + 2 * 768)
     million = [{"sentences": 7_200_000, "pieces": 16 * 7_200_000}]
     assert targets_bytes(million, [768], 32, per_text=False) == pytest.approx(177e9, rel=0.01)
+
+
+def test_logits_count_where_the_teacher_has_a_class():
+    """A ready-made teacher was never trained on [CLS], [SEP] and words' other pieces."""
+    outputs = {"logit_head": np.zeros((1, 4, 2), np.float32), "representation": np.zeros((1, 4, 2))}
+    batch = {
+        "mask": np.array([[1.0, 1, 1, 0]], np.float32),
+        "logits": np.array([[[9, 9], [2, 0], [0, 4], [7, 7]]], np.float16),
+        "states": np.array([[[1, 1], [2, 0], [0, 1], [7, 7]]], np.float16),
+    }
+    loss, count = _term(LOGITS, "kld", False)(outputs, batch)
+    assert (float(loss), float(count)) == (pytest.approx((81 + 2 + 8) / 3), 3)
+    marked = {**batch, HAS_CLASS: np.array([[0, 1, 1, 0]], np.int8)}
+    loss, count = _term(LOGITS, "kld", False)(outputs, marked)
+    assert (float(loss), float(count)) == (pytest.approx((2 + 8) / 2), 2)
+    loss, count = _term(REPRESENTATION, "mse", False)(outputs, marked)  # of all real pieces
+    assert (float(loss), float(count)) == (pytest.approx((1 + 2 + 0.5) / 3), 3)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_batches_say_where_the_teacher_has_a_class(folders, live):
+    sentences, _ = folders
+    for name in NAMES:
+        rows = Ragged.load(os.path.join(sentences, name))
+        flags = (rows.pieces["ids"] % 2).astype(np.int8)
+        Ragged(rows.offsets, {**rows.pieces, HAS_CLASS: flags}, rows.sentences).save(
+            os.path.join(sentences, name)
+        )
+    stored = make(folders)
+    targets = LiveTargets(sentences, SHARDS, None, ("logits",), 8, ROWS) if live else stored
+    for batch in epoch_batches(targets.source(), 4, [0]):
+        np.testing.assert_array_equal(batch[HAS_CLASS], batch["ids"] % 2)
 
 
 def test_live_targets_give_the_losses_of_stored_ones(folders, tmp_path):

@@ -15,10 +15,10 @@ import safetensors.numpy
 from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
 from xtremedistil.data.examples import Example
-from xtremedistil.data.labels import CLS, CONTINUATION, SEP, LabelSet
+from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sample, sentence_hash
-from xtremedistil.data.tokenization import Pieces, WordPiece
+from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.errors import DataError
 
 CHOSEN = "chosen.safetensors"
@@ -198,7 +198,9 @@ def encode_labeled(
         starts[pieces.first] = 1
         first.append(starts)
         classes.append(
-            _piece_labels(pieces, kept[row][1], labels) if labels.task == "ner" else kept[row][1][0]
+            labels.of_pieces(len(pieces.ids), pieces.first, kept[row][1])
+            if labels.task == "ner"
+            else kept[row][1][0]
         )
     pieces = {"ids": ids, "first": first}
     sentences = {
@@ -210,10 +212,3 @@ def encode_labeled(
     else:
         sentences["labels"] = np.array(classes, np.int16)
     return Ragged.from_lists(pieces, sentences)
-
-
-def _piece_labels(pieces: Pieces, tags: list[int], labels: LabelSet) -> np.ndarray:
-    out = np.full(len(pieces.ids), labels.marker(CONTINUATION), np.int16)
-    out[pieces.first] = tags
-    out[0], out[-1] = labels.marker(CLS), labels.marker(SEP)
-    return out

@@ -3,7 +3,7 @@
 A teacher that we fine-tune has, beside the entity tags, four marker classes (Section 6, "NER
 Tags"): padding, the two sentence markers, and X for a word's second and later wordpieces. A
 ready-made teacher keeps its own labels, which
-mostly have no markers: pieces that would need one are then left out of the label losses.
+mostly have no markers: pieces that would need one are then left out of label and logit losses.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,6 +73,29 @@ class LabelSet:
     def marker(self, name: str) -> int:
         """The id of a marker class, or IGNORED where this set has none."""
         return self._index.get(name, IGNORED)
+
+    @property
+    def covers_every_piece(self) -> bool:
+        """Whether a class applies to every piece: to texts always, to words' other pieces and
+        the sentence markers only where this set has the markers for them."""
+        needed = (CLS, SEP, CONTINUATION) if self.task == "ner" else ()
+        return all(name in self._index for name in needed)
+
+    def of_pieces(self, length: int, first: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+        """The class of each piece of a sentence.
+
+        Args:
+            length: number of pieces, the two sentence markers included.
+            first: `(words,)` positions of words' first pieces.
+            classes: `(words,)` ids of their tags.
+
+        Returns:
+            `(length,)` int16; IGNORED where no class applies.
+        """
+        out = np.full(length, self.marker(CONTINUATION), np.int16)
+        out[first] = classes
+        out[0], out[-1] = self.marker(CLS), self.marker(SEP)
+        return out
 
     def encode(self, tags: Sequence[str], where: str) -> list[int]:
         """The ids of tags or of a class.

@@ -17,23 +17,31 @@ from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
 from xtremedistil.data.examples import Example
 from xtremedistil.data.labeled import CHOSEN
+from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import read_shard, save_shard
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sentence_hash
-from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.data.tokenization import Pieces, WordPiece
 from xtremedistil.errors import DataError
 from xtremedistil.parts import DONE
 from xtremedistil.progress import progress
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
+# Of each piece, 1 where one of the teacher's classes applies; only where it does not apply to all.
+HAS_CLASS = "has_class"
 
 
 def transfer_inputs(
-    config: DataConfig, sources: dict[str, list[Source]], labeled: str, held_out: int
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    labeled: str,
+    held_out: int,
+    labels: LabelSet | None = None,
 ) -> dict[str, object]:
     """What the encoded transfer set depends on; `labeled` stands for the labeled data."""
-    return {
+    inputs = {} if _on_every_piece(labels) else {HAS_CLASS: True}
+    return inputs | {
         "labeled data": labeled,
         "transfer files": checksums(sources["transfer"]),
         "transfer_per_language": config.transfer_per_language,
@@ -48,6 +56,7 @@ def prepare_transfer(
     labeled: str,
     held_out: int,
     folder: str,
+    labels: LabelSet | None = None,
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Reads, checks, samples, encodes and shuffles the transfer set.
 
@@ -57,6 +66,8 @@ def prepare_transfer(
         held_out: sentences to validate on, at the most.
         folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`:
             how often each piece occurs in D_l and D_u.
+        labels: of a ready-made teacher. Where they have no classes for some pieces, shards say
+            for which they have (`HAS_CLASS`), so that no loss takes the teacher's logits elsewhere.
 
     Returns:
         Counts and the list of shards; and the names of the files.
@@ -70,7 +81,7 @@ def prepare_transfer(
     wanted = _transfer_rows(config, train, unlabeled, chosen)
     examples = reader.examples([*sources["train"], *sources["transfer"]])
     summary, counts = _encode_transfer(
-        examples, wanted, rules, rng_of(config, "order"), held_out, folder
+        examples, wanted, rules, rng_of(config, "order"), held_out, folder, labels
     )
     usage = os.path.join(folder, USAGE)
     artifacts.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
@@ -133,6 +144,16 @@ def _transfer_rows(
     return wanted
 
 
+def _on_every_piece(labels: LabelSet | None) -> bool:
+    return labels is None or labels.covers_every_piece
+
+
+def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
+    """`(length,)` int8: 1 where a class of the teacher applies, whatever the words' tags."""
+    classes = labels.of_pieces(len(pieces.ids), pieces.first, np.zeros(len(pieces.first)))
+    return (classes != IGNORED).astype(np.int8)
+
+
 def _encode_transfer(
     examples: Iterator[Example],
     wanted: np.ndarray,
@@ -140,33 +161,16 @@ def _encode_transfer(
     rng: np.random.Generator,
     held_out: int,
     folder: str,
+    labels: LabelSet | None,
 ) -> tuple[dict[str, object], np.ndarray]:
     """Encodes the wanted sentences and shuffles them into shards; also counts their pieces."""
     total = int(wanted.sum())
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    lengths, hashes = np.zeros(total, np.int64), np.zeros(total, np.uint64)
     counts = np.zeros(len(rules.vocabulary), np.int64)
-
-    def words() -> Iterator[list[str]]:
-        row = 0
-        for example, keep in zip(examples, wanted, strict=True):
-            if keep:
-                hashes[row] = sentence_hash(example.words)
-                row += 1
-                yield example.words
-
+    kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
     with _scratch_folder(folder) as scratch:
-        flat = os.path.join(scratch, "ids")
-        with open(flat, "wb") as file:
-            bar = progress(
-                "encoding the transfer set", total, "sentences", iterable=rules.encode(words())
-            )
-            for i, pieces in enumerate(bar):
-                lengths[i] = len(pieces.ids)
-                file.write(pieces.ids.tobytes())
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        everything = Ragged(offsets, {"ids": np.memmap(flat, np.int32, "r")}, {"hash": hashes})
+        everything = _in_order(kept, total, rules, scratch, labels)
         order = rng.permutation(total)
         held_out = max(1, min(held_out, total // 10))
         parts = {VALIDATION: order[:held_out]}
@@ -180,9 +184,36 @@ def _encode_transfer(
             shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
     summary = {
         "sentences": total,
-        "pieces": int(lengths.sum()),
-        "longest": int(lengths.max()),
+        "pieces": int(everything.offsets[-1]),
+        "longest": int(everything.lengths.max()),
         "held_out": held_out,
         "shards": shards[1:],
     }
     return summary, counts
+
+
+def _in_order(
+    examples: Iterator[Example], total: int, rules: WordPiece, scratch: str, labels: LabelSet | None
+) -> Ragged:
+    """Encodes `total` sentences; their pieces are in files of the folder `scratch`, in order."""
+    hashes, lengths = np.zeros(total, np.uint64), np.zeros(total, np.int64)
+
+    def words() -> Iterator[list[str]]:
+        for row, example in enumerate(examples):
+            hashes[row] = sentence_hash(example.words)
+            yield example.words
+
+    kinds = {"ids": np.int32} | ({} if _on_every_piece(labels) else {HAS_CLASS: np.int8})
+    paths = {kind: os.path.join(scratch, kind) for kind in kinds}
+    with contextlib.ExitStack() as opened:
+        files = {kind: opened.enter_context(open(path, "wb")) for kind, path in paths.items()}
+        encoded = rules.encode(words())
+        bar = progress("encoding the transfer set", total, "sentences", iterable=encoded)
+        for row, pieces in enumerate(bar):
+            lengths[row] = len(pieces.ids)
+            files["ids"].write(pieces.ids.tobytes())
+            if HAS_CLASS in files:
+                files[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    flat = {kind: np.memmap(paths[kind], dtype, "r") for kind, dtype in kinds.items()}
+    return Ragged(offsets, flat, {"hash": hashes})

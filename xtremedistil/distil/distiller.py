@@ -12,6 +12,7 @@ from xtremedistil.config import DistillationConfig
 from xtremedistil.data.labels import IGNORED
 from xtremedistil.data.pipeline import InMemory, Source
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil import losses
 from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
 from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
@@ -163,6 +164,8 @@ def _term(
 
     def of_logits(outputs: Mapping, batch: Mapping) -> tuple:
         mask = mask_of(batch)
+        if HAS_CLASS in batch:  # elsewhere a ready-made teacher's logits were never trained
+            mask *= tf.cast(batch[HAS_CLASS], tf.float32)
         return losses.logit_loss(outputs[LOGIT_HEAD], batch["logits"], mask), tf.reduce_sum(mask)
 
     def of_states(outputs: Mapping, batch: Mapping) -> tuple:

@@ -177,7 +177,7 @@ class StoredTargets(_InSentenceShards):
     def _load(self, name: str) -> Ragged:
         """One shard: `ids` are rows of the student's table."""
         rows = self._sentences(name)
-        pieces, sentences = {"ids": self.rows[rows.pieces["ids"]]}, {}
+        pieces, sentences = {**rows.pieces, "ids": self.rows[rows.pieces["ids"]]}, {}
         for kind, folder in self.kinds.items():
             path = self.part.path(folder, name)
             target = read_shard(path, self.verified, record_of(path))
@@ -214,7 +214,8 @@ class LiveTargets(_InSentenceShards):
         """One shard: `ids` are rows of the student's table, `pieces` what the teacher reads."""
         rows = self._sentences(name)
         ids = rows.pieces["ids"]
-        return Ragged(rows.offsets, {"ids": self.rows[ids], "pieces": ids}, {})
+        pieces = {**rows.pieces, "ids": self.rows[ids], "pieces": ids}
+        return Ragged(rows.offsets, pieces, {})
 
     def complete(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """A batch with its targets, in the precision that stored ones have."""

@@ -32,7 +32,6 @@ class RunData:
         data: DataConfig,
         sources: dict[str, list[Source]],
         rules: WordPiece,
-        ready_labels: LabelSet | None,
         layout: Layout,
     ):
         """Reads nothing yet.
@@ -42,17 +41,17 @@ class RunData:
             data: its data config, with the folder that is really read.
             sources: the files.
             rules: the teacher's tokenization.
-            ready_labels: the classes of a teacher that is used as it is, else None.
             layout: where parts live.
         """
         self.config, self.data_config, self.sources = config, data, sources
-        self.rules, self.ready_labels, self.layout = rules, ready_labels, layout
+        self.rules, self.layout = rules, layout
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What is known of the labeled data."""
         part = self.layout.labeled
-        arguments = (self.data_config, self.sources, self.rules, self.ready_labels, part.folder)
+        labels = self.layout.ready_labels
+        arguments = (self.data_config, self.sources, self.rules, labels, part.folder)
         return part.ensure(lambda: prepare_labeled(*arguments))
 
     @cached_property
@@ -66,7 +65,8 @@ class RunData:
         held_out = self.config.distillation.transfer_validation
         folders = (self.layout.labeled.folder, held_out, part.folder)
         rules = self.rules
-        return part.ensure(lambda: prepare_transfer(config, self.sources, rules, *folders))
+        labels = self.layout.ready_labels
+        return part.ensure(lambda: prepare_transfer(config, self.sources, rules, *folders, labels))
 
     @cached_property
     def labels(self) -> LabelSet:

@@ -27,6 +27,7 @@ class Layout:
     """The parts of a run, in the order that they are made.
 
     Attributes:
+        ready_labels: the classes of a teacher that is used as it is, else None.
         labeled: D_l, development and test set.
         transfer: D_u.
         vocabulary: the transfer set that decides the student's vocabulary, mostly `transfer`.
@@ -55,8 +56,9 @@ class Layout:
         """
         self.config, self.checkpoint, self.workers = config, checkpoint, workers
         rules = checkpoint.rules
-        labels = checkpoint.labels if ready else None
-        self.labeled = self.part("data/labeled", labeled_inputs(data, sources, rules, labels))
+        self.ready_labels = checkpoint.labels if ready else None
+        inputs = labeled_inputs(data, sources, rules, self.ready_labels)
+        self.labeled = self.part("data/labeled", inputs)
         self.transfer = self._transfer(data, sources)
         self.vocabulary = self.transfer
         if 0 < data.transfer_per_language < data.vocabulary_transfer:
@@ -85,7 +87,8 @@ class Layout:
         self, data: DataConfig, sources: dict[str, list[Source]], name: str = "data/transfer"
     ) -> Part:
         held_out = self.config.distillation.transfer_validation
-        inputs = transfer_inputs(data, sources, self.labeled.fingerprint, held_out)
+        labeled, labels = self.labeled.fingerprint, self.ready_labels
+        inputs = transfer_inputs(data, sources, labeled, held_out, labels)
         return self.part("data/transfer" if self.config.run.shared_dir else name, inputs)
 
     def _teacher_inputs(self, ready: bool) -> dict[str, Any]:

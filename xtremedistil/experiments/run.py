@@ -70,9 +70,7 @@ class Run:
         self.layout = Layout(
             config, data, self.checkpoint, self.sources, self.ready_teacher, workers
         )
-        rules = self.checkpoint.rules
-        ready_labels = self.checkpoint.labels if self.ready_teacher else None
-        self.data = RunData(config, data, self.sources, rules, ready_labels, self.layout)
+        self.data = RunData(config, data, self.sources, self.checkpoint.rules, self.layout)
 
     def _check_fit(self) -> None:
         config, shape = self.config, self.checkpoint.config
