@@ -54,6 +54,10 @@ def test_results_hold_what_others_rely_on(finished):
     assert results["steps"][0]["f1"] is None
     assert results["steps"][-1]["f1"] == results["student"]["f1"]
     assert all(step["seconds"] > 0 for step in results["steps"])
+    by_targets = [step["constant_loss"] is not None for step in results["steps"]]
+    assert by_targets == [step["stage"] < 3 for step in results["steps"]]
+    start = results["steps"][0]["history"][0]["validation_loss"]
+    assert 0 < results["steps"][0]["constant_loss"] < start
     assert results["data"]["sentences_per_language"]["train"] == {"de": 300, "hi": 300}
     assert results["retained"] == pytest.approx(
         100 * results["student"]["f1"]["mean"] / results["teacher"]["f1"]["mean"]

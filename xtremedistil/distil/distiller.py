@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from xtremedistil.config import DistillationConfig
 from xtremedistil.data.labels import IGNORED
@@ -14,6 +15,7 @@ from xtremedistil.data.pipeline import InMemory, Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil import losses
+from xtremedistil.distil.baseline import constant_loss
 from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
 from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
 from xtremedistil.models.weights import load_weights, save_weights
@@ -23,6 +25,8 @@ from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
 
 WEIGHTS = "weights.safetensors"
 LABELED, TRANSFER = "labeled", "transfer"
+_TARGETS = {LOGITS: "logits", REPRESENTATION: "states"}
+_TAUGHT_NOTHING = 0.9  # of the constant's loss is left
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Distiller:
             last_stage: steps of later stages are left for another run.
 
         Returns:
-            What each step recorded: `history`, `best_epoch`, `seconds`, `peak_memory_bytes`.
+            What each step recorded: `history`, `best_epoch`, `seconds`, `peak_memory_bytes`, and
+            the `constant_loss` of `baseline.py` where one loss learns from stored targets.
         """
         start = self.model.get_weights()
         records = []
@@ -101,6 +106,9 @@ class Distiller:
         def train_step() -> tuple[dict[str, Any], tuple[str, ...]]:
             set_trainable(self.model, step.trained, step.heads)
             result = train(self.model, training, self.options(part))
+            result["constant_loss"] = self._constant_loss(step, training)
+            if part.workers.chief:
+                _warn_of_nothing(step, result)
             if part.workers.chief:
                 save_weights(part.path(WEIGHTS), self.model)
             return result, (WEIGHTS,)
@@ -110,8 +118,7 @@ class Distiller:
     def _training(self, step: Step, number: int, title: str) -> Training:
         config, data = self.config, self.data
         streams = {}
-        kinds = {LOGITS: "logits", REPRESENTATION: "states"}
-        if wanted := tuple(kind for loss, kind in kinds.items() if loss in step.losses):
+        if wanted := tuple(kind for loss, kind in _TARGETS.items() if loss in step.losses):
             source, held_out, complete = data.transfer(wanted)
             streams[TRANSFER] = Stream(source, held_out, config.batch_size, complete)
         if LABELS in step.losses:
@@ -138,11 +145,46 @@ class Distiller:
             metric=(lambda: self.metric(step.head, step.language)) if scored else None,
         )
 
+    def _constant_loss(self, step: Step, training: Training) -> float | None:
+        """The held-out loss of the best constant answer; None for labels, several losses, or
+        targets that are not stored."""
+        if len(step.losses) > 1 or step.losses == (LABELS,):
+            return None
+        (loss,), stream = step.losses, training.streams[TRANSFER]
+        if stream.complete is not None:
+            return None
+        held_out = {**stream.validation.pieces, **stream.validation.sentences}
+        targets = held_out[_TARGETS[loss]]
+        if loss == LOGITS and HAS_CLASS in held_out:
+            targets = targets[held_out[HAS_CLASS] > 0]
+        return constant_loss(
+            "logits" if loss == LOGITS else self.config.representation_loss, targets
+        )
+
     def _optimizer(self, high: float, steps: int) -> keras.optimizers.Optimizer:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
         low = self.config.final_learning_rate
         schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
         return keras.optimizers.Adam(schedule)
+
+
+def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:
+    """Says so where a whole stage learned no more than one answer for all texts."""
+    best, constant = result["history"][result["best_epoch"]], result["constant_loss"]
+    if constant is None or "embeddings" not in step.trained:
+        return
+    if best["validation_loss"] > _TAUGHT_NOTHING * constant:
+        hint = (
+            "The states may hardly differ from text to text: try --representation_loss=mse, or "
+            "another --teacher_layer."
+            if step.losses == (REPRESENTATION,)
+            else "More epochs or a higher --learning_rate may help."
+        )
+        logging.warning(
+            "%s taught the student nothing about the texts: its validation loss is %.3g, and that "
+            "of the best single answer for all texts %.3g. %s",
+            *(step.name, best["validation_loss"], constant, hint),
+        )
 
 
 def _title(step: Step) -> str:

@@ -71,6 +71,10 @@ def _curve(axes: Any, step: dict[str, Any]) -> None:
         if points:
             name = key.replace("_", " ")
             axes.plot(*zip(*points), label=name, **{**style, "markersize": 4, "linewidth": 1})
+    if step.get("constant_loss"):
+        axes.axhline(
+            step["constant_loss"], color=GREY, linestyle="--", label="one answer for all texts"
+        )
     if all(value > 0 for line in axes.lines for value in line.get_ydata()):
         log_axis(axes.yaxis)
     if step.get("best_epoch") is not None:

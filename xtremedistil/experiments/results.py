@@ -156,6 +156,7 @@ def _steps(
             metric: scored[number].scores[metric] if number in scored else None,
             **{name: record[name] for name in kept},
             "waiting_seconds": record.get("waiting_seconds"),  # of the step's time, for batches
+            "constant_loss": record.get("constant_loss"),  # of one answer for all texts
         }
         for number, (step, record) in enumerate(zip(run.steps, records, strict=True))
     ]

@@ -14,11 +14,17 @@ def summary(results: dict[str, Any]) -> str:
     word = "F1" if metric == "f1" else "accuracy"
     teacher, student = results["teacher"], results["student"]
     low, high = results["retained_interval"]
-    lines = ["", f"{'':36}{word:>8}{'  std. dev.':>11}{'seconds':>10}"]
+    shares = [learned(step) for step in results["steps"]]
+    known = any(share is not None for share in shares)
+    heads = f"{'':36}{word:>8}{'  std. dev.':>11}{'seconds':>10}"
+    lines = ["", heads + f"{'learned':>10}" * known]
     lines.append(_row("teacher", teacher[metric], results["parts"]["teacher"]["seconds"]))
-    for step in results["steps"]:
+    for step, share in zip(results["steps"], shares, strict=True):
+        name = f"stage {step['stage']}: {_stage_words(step)}"
+        lines.append(_row(name, step[metric], step["seconds"], share))
+    if known:
         lines.append(
-            _row(f"stage {step['stage']}: {_stage_words(step)}", step[metric], step["seconds"])
+            "(learned: how far the held-out loss is below that of one answer for all texts)"
         )
     lines += [
         "",
@@ -55,10 +61,27 @@ def summary(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, score: dict[str, Any] | None, seconds: float) -> str:
-    if score is None:
-        return f"{name:36}{'-':>8}{'':>11}{seconds:>10.0f}"
-    return f"{name:36}{score['mean']:>8.2f}{score['std']:>11.2f}{seconds:>10.0f}"
+def learned(step: dict[str, Any]) -> float | None:
+    """How much a step's student knows of the teacher's targets.
+
+    Args:
+        step: of `results.json`.
+
+    Returns:
+        0 where its held-out loss is that of the best constant answer, 1 where it is none, negative
+        where it is higher; None for steps whose loss has no such measure.
+    """
+    if not step.get("constant_loss"):
+        return None
+    return 1 - step["history"][step["best_epoch"]]["validation_loss"] / step["constant_loss"]
+
+
+def _row(
+    name: str, score: dict[str, Any] | None, seconds: float, share: float | None = None
+) -> str:
+    scored = f"{'-':>8}{'':>11}" if score is None else f"{score['mean']:>8.2f}{score['std']:>11.2f}"
+    known = "" if share is None else f"{max(share, 0):>10.0%}"
+    return f"{name:36}{scored}{seconds:>10.0f}{known}"
 
 
 def _stage_words(step: dict[str, Any]) -> str:

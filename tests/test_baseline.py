@@ -1,0 +1,69 @@
+"""The loss of one answer for all texts, and what is said of a stage that ends no lower."""
+
+import math
+
+import numpy as np
+import pytest
+
+from xtremedistil.config import DistillationConfig
+from xtremedistil.distil import baseline, distiller, losses
+from xtremedistil.distil.baseline import constant_loss
+from xtremedistil.distil.strategies import plan
+from xtremedistil.experiments.summary import learned
+
+ROWS = np.array([[0.0, 0.0], [math.log(3), 0.0]], np.float32)  # softmaxed: 1/2 1/2, and 3/4 1/4
+
+
+def test_the_best_constant_is_the_mean():
+    three = math.log(3)
+    assert constant_loss("mse", ROWS) == pytest.approx((three / 2) ** 2 / 2)
+    assert constant_loss("logits", ROWS) == pytest.approx(0.5 * (three / 2) ** 2)
+    first = 0.5 * math.log(0.5 / 0.625) + 0.5 * math.log(0.5 / 0.375)
+    second = 0.75 * math.log(0.75 / 0.625) + 0.25 * math.log(0.25 / 0.375)
+    assert constant_loss("kld", ROWS) == pytest.approx((first + second) / 2)
+
+
+def test_the_same_answer_everywhere_leaves_nothing():
+    same = np.repeat(np.array([[9.0, -3.0, 0.5]], np.float16), 7, axis=0)
+    for kind in ("kld", "mse", "logits"):
+        assert constant_loss(kind, same) == pytest.approx(0, abs=1e-12)
+
+
+def test_it_is_the_loss_that_training_would_show(monkeypatch):
+    monkeypatch.setattr(baseline, "_ROWS", 16)  # in several pieces
+    targets = np.random.default_rng(0).normal(0, 2, (50, 6)).astype(np.float16)
+    mean = targets.astype(np.float64).mean(axis=0)
+    softmaxed = np.exp(targets.astype(np.float64))
+    softmaxed /= softmaxed.sum(axis=1, keepdims=True)
+    for kind, answer, loss in (
+        ("kld", np.log(softmaxed.mean(axis=0)), losses.representation_loss),
+        ("mse", mean, losses.squared_representation_loss),
+        ("logits", mean, losses.logit_loss),
+    ):
+        constant = np.broadcast_to(answer, targets.shape)
+        expected = float(loss(constant, targets, np.ones(50)))
+        assert constant_loss(kind, targets) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("left", "stage", "hint"),
+    [(0.5, 1, None), (0.95, 1, "--representation_loss=mse"), (110.0, 2, "More epochs")],
+)
+def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint):
+    said = []
+    monkeypatch.setattr(distiller.logging, "warning", lambda text, *a: said.append(text % a))
+    step = [step for step in plan(DistillationConfig()) if step.stage == stage][-1]
+    history = [{"validation_loss": 9.0}, {"validation_loss": left}]
+    result = {"history": history, "best_epoch": 1, "constant_loss": 1.0}
+    distiller._warn_of_nothing(step, result)
+    assert len(said) == (hint is not None)
+    assert hint is None or hint in said[0]
+    assert learned(result) == pytest.approx(1 - left)
+
+
+def test_a_first_step_of_several_may_know_little_yet(monkeypatch):
+    monkeypatch.setattr(distiller.logging, "warning", lambda *_: pytest.fail("warned"))
+    head = next(step for step in plan(DistillationConfig()) if step.newest == "head")
+    result = {"history": [{"validation_loss": 2.0}], "best_epoch": 0, "constant_loss": 1.0}
+    distiller._warn_of_nothing(head, result)
+    distiller._warn_of_nothing(head, {**result, "constant_loss": None})
