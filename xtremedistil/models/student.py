@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from xtremedistil.models.bert import IsReal, SelfAttention
+from xtremedistil.models.attention import IsReal, SelfAttention
 from xtremedistil.models.shape import BILSTM, StudentShape
 
 # From the top of the network to the bottom: the order of gradual unfreezing (Section 5.3).
