@@ -31,6 +31,7 @@ setup(
         "numpy>=1.26",
         "safetensors>=0.5",
         "scikit-learn>=1.4",
+        "scipy>=1.11",
         "seqeval>=1.2.2",
         "tensorboard>=2.20,<2.22",
         "tensorflow>=2.20,<2.22",

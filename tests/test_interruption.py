@@ -2,6 +2,7 @@
 
 import os
 import signal
+import weakref
 
 import pytest
 
@@ -72,3 +73,20 @@ def test_a_second_signal_stops_at_once():
         work()
     assert reached == ["after one"]
     assert not interruption.noted()  # nothing of it is left for what comes next
+
+
+class Anything:
+    """Something that a weak reference can refer to."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_python_drops_stops_work_at_the_next_check():
+    with interruption.handled():
+        thing = Anything()
+        watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+        del thing  # the callback's exception goes nowhere
+        assert watched() is None
+        assert interruption.noted()
+        with pytest.raises(interruption.Interrupted, match="SIGTERM"):
+            interruption.check()
+        assert not interruption.noted()

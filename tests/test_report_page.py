@@ -16,6 +16,7 @@ from xtremedistil.experiments import charts, figures
 from xtremedistil.experiments.averages import Average
 from xtremedistil.experiments.collected import load
 from xtremedistil.experiments.disagreements import read_disagreements, to_html
+from xtremedistil.experiments.drawing import ABOVE_RIGHT, draw, mark_apart
 from xtremedistil.experiments.page import build_page, table_to_html
 from xtremedistil.experiments.points import pairs
 from xtremedistil.experiments.report import write_report
@@ -105,6 +106,27 @@ def test_students_of_equal_latency_are_paired(tmp_path):
     runs = [run("bilstm", 10, 50), run("bilstm", 30, 60), run("transformer", 11, 48)]
     found = pairs(load(write_sweep(tmp_path, runs)).results)
     assert [(a.size[0], b.size[0]) for a, b in found] == [(50, 48)]
+    # the nearest of all, 50 and 96, would leave 60 and 72 alone
+    runs = [run("bilstm", 10, 50), run("bilstm", 12.2, 60)]
+    runs += [run("transformer", 10.1, 96), run("transformer", 8.1, 72)]
+    found = pairs(load(write_sweep(tmp_path, runs)).results)
+    assert [(a.size[0], b.size[0]) for a, b in found] == [(50, 72), (60, 96)]
+
+
+def test_labels_of_near_marks_stand_on_different_sides(matplotlib):
+    stood = []
+
+    def paint(figure):
+        axes = figure.subplots()
+        axes.plot([0, 1, 1, 9], [0, 1, 1.05, 9], "o")
+        points = [(1, 1), (1, 1.05), (9, 9)]
+        mark_apart(axes, [(point, "H 100", "black", ABOVE_RIGHT) for point in points])
+        stood.extend(text.xyann for text in axes.texts)
+
+    draw(4, 3, paint)
+    first, second, alone = stood
+    assert first != second
+    assert alone == ABOVE_RIGHT
 
 
 def test_the_pareto_front_holds_what_nothing_beats():

@@ -45,6 +45,9 @@ def _receive(number: int, frame: FrameType | None) -> None:
         _Noted.number = number
         logging.warning("%s: saving. Once more stops at once.", signal.Signals(number).name)
     else:
+        # Python drops what is raised inside a finalizer or a weak reference's callback: work that
+        # goes on all the same then stops where it next checks.
+        _Noted.number = number
         raise Interrupted(number)
 
 

@@ -37,7 +37,9 @@ _SETTINGS = {
     "figure.constrained_layout.h_pad": 0.08,
 }
 _DOTS_PER_INCH = 150
-ABOVE_RIGHT, ABOVE_LEFT, BELOW_LEFT = (5, 3), (-5, 3), (-5, -8)  # of a mark, in points
+# Of a mark, in points.
+ABOVE_RIGHT, ABOVE_LEFT, BELOW_LEFT, BELOW_RIGHT = (5, 3), (-5, 3), (-5, -8), (5, -8)
+_LETTER, _LINE, _MARK = 4.3, 8.0, 3.0  # a label's letter and line, and half a mark, in points
 _MANY, _FEW = (1, 1.5, 2, 3, 5, 7), (1, 3)  # ticks of a decade
 Series = tuple[str, Mapping[str, str], Sequence[Average | None]]  # name, style, a value per place
 Bars = tuple[str, Sequence[float]]  # name, a height per place
@@ -103,6 +105,38 @@ def mark(
         fontsize=7.5,
         color=color,
         bbox={"boxstyle": "square,pad=0.05", "fc": "white", "ec": "none", "alpha": 0.8},
+    )
+
+
+Label = tuple[tuple[float, float], str, str, tuple[float, float]]  # point, text, color, offset
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+def mark_apart(axes: Any, labels: Sequence[Label]) -> None:
+    """Labels beside marks, each at its own offset, or on the side where it covers the fewest other
+    labels and marks; all data must be there already."""
+    axes.autoscale_view()
+    scale = 72 / axes.figure.dpi
+    places = [axes.transData.transform(point) * scale for point, *_ in labels]
+    taken: list[Box] = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
+    for (x, y), (point, text, color, wanted) in zip(places, labels, strict=True):
+        sides = dict.fromkeys((wanted, ABOVE_RIGHT, BELOW_LEFT, ABOVE_LEFT, BELOW_RIGHT))
+        boxes = {side: _label_box(x, y, text, side) for side in sides}
+        side = min(boxes, key=lambda side: sum(_overlap(boxes[side], box) for box in taken))
+        taken.append(boxes[side])
+        mark(axes, point, text, color, side)
+
+
+def _label_box(x: float, y: float, text: str, offset: tuple[float, float]) -> Box:
+    """About where a label of the mark at `(x, y)` stands, in points."""
+    width = _LETTER * len(text)
+    left = x + offset[0] - (0 if offset[0] > 0 else width)
+    return left, y + offset[1], left + width, y + offset[1] + _LINE
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(
+        one[3], other[3]
     )
 
 

@@ -13,7 +13,7 @@ from xtremedistil.experiments.drawing import (
     STYLES,
     TEACHER,
     draw,
-    mark,
+    mark_apart,
     plot,
     say_missing,
     scores_over_bars,
@@ -118,11 +118,12 @@ def _linked(
     styles: Mapping[int, Mapping[str, str]],
 ) -> None:
     """Points, linked within one embedding width and setting; each says its H. Neighbouring widths
-    have their labels on different sides."""
+    have their labels on different sides, where these are free."""
     lines: dict[tuple[int, str], list[Point]] = {}
     for point in sorted(own, key=lambda point: point.size):
         lines.setdefault((point.size[0], point.label), []).append(point)
     named = {width: label for width, label in reversed(lines)}  # one entry in the legend
+    labels = []
     for (width, label), line in lines.items():
         style = styles[width]
         places = [gain(point).mean for point in line]
@@ -131,8 +132,9 @@ def _linked(
         side = BELOW_LEFT if list(styles).index(width) % 2 else ABOVE_RIGHT
         for place, point in zip(places, line, strict=True):
             text = f"H {point.size[1]} {label}".strip()
-            mark(axes, (place, point.score.mean), text, style["color"], side)
+            labels.append(((place, point.score.mean), text, style["color"], side))
     axes.margins(0.12, 0.1)
+    mark_apart(axes, labels)
 
 
 def _figure_2(canvas: Any, runs: Sequence[Result]) -> None:

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from xtremedistil.experiments.averages import Average, average, lines, score
 from xtremedistil.experiments.collected import Result
 from xtremedistil.experiments.published import TABLES
 
 BATCHES = ("batch_32", "batch_1")
 _EQUAL = 1.25  # latencies of one pair differ by no larger factor
+_NO_PAIR = 1e6  # costs more than any number of pairs
 
 
 @dataclass(frozen=True)
@@ -130,23 +134,22 @@ def published_pairs() -> list[tuple[Point, Point]]:
 def pairs(results: Sequence[Result]) -> list[tuple[Point, Point]]:
     """BiLSTM and Transformer students of about equal latency (Figure 3), the fastest first.
 
-    Each BiLSTM stands with the Transformer whose latency at batch 32 is nearest, if they differ by
-    at most a quarter; each is used once.
+    As many pairs as there can be whose latencies at batch 32 differ by at most a quarter, each
+    student in one of them, and of these the most equal.
 
     Args:
         results: runs of strategy D0-S.
     """
-    bilstms, left = (
+    bilstms, transformers = (
         sorted((p for p in points(results, encoder) if p.score and p.speed), key=lambda p: p.speed)
         for encoder in ("bilstm", "transformer")
     )
-    found = []
-    for bilstm in bilstms:
-        nearest = min(left, key=lambda other: _ratio(bilstm, other), default=None)
-        if nearest and _ratio(bilstm, nearest) <= _EQUAL:
-            left.remove(nearest)
-            found.append((bilstm, nearest))
-    return found
+    ratios = np.array([[_ratio(one, other) for other in transformers] for one in bilstms])
+    if not ratios.size:
+        return []
+    cost = np.where(ratios <= _EQUAL, np.log(ratios), _NO_PAIR)
+    chosen = zip(*linear_sum_assignment(cost), strict=True)
+    return [(bilstms[i], transformers[j]) for i, j in chosen if ratios[i, j] <= _EQUAL]
 
 
 def _ratio(one: Point, other: Point) -> float:
