@@ -109,7 +109,6 @@ class Distiller:
             result["constant_loss"] = self._constant_loss(step, training)
             if part.workers.chief:
                 _warn_of_nothing(step, result)
-            if part.workers.chief:
                 save_weights(part.path(WEIGHTS), self.model)
             return result, (WEIGHTS,)
 
