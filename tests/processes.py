@@ -27,14 +27,14 @@ def start(function, *arguments):
 
 def run(config: dict) -> None:
     """One run of a config, as `cli.run` does it, with its exit code."""
-    from xtremedistil import interruption
     from xtremedistil.config import Config
     from xtremedistil.experiments.main import execute
+    from xtremedistil.runtime import signals
 
     try:
-        with interruption.handled():
+        with signals.handled():
             execute(Config.from_dict(config))
-    except interruption.Interrupted as stop:
+    except signals.Interrupted as stop:
         sys.exit(stop.exit_code)
 
 

@@ -9,7 +9,7 @@ from xtremedistil.config import DistillationConfig
 from xtremedistil.distil import baseline, distiller, losses
 from xtremedistil.distil.baseline import constant_loss
 from xtremedistil.distil.strategies import plan
-from xtremedistil.experiments.summary import learned
+from xtremedistil.report.summary import learned
 
 ROWS = np.array([[0.0, 0.0], [math.log(3), 0.0]], np.float32)  # softmaxed: 1/2 1/2, and 3/4 1/4
 

@@ -11,8 +11,8 @@ import tiny_bert
 
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.errors import CheckpointError, ConfigError
-from xtremedistil.models.teacher import (
+from xtremedistil.runtime.errors import CheckpointError, ConfigError
+from xtremedistil.teachers.teacher import (
     build_teacher,
     check_layer,
     load_teacher,

@@ -7,8 +7,8 @@ import sys
 import pytest
 from test_serving import make
 
-from xtremedistil import commands
-from xtremedistil.errors import ConfigError, DataError
+from xtremedistil.cli import commands
+from xtremedistil.runtime.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")

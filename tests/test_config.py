@@ -17,7 +17,7 @@ from xtremedistil.config import (
     TeacherConfig,
     options,
 )
-from xtremedistil.errors import ConfigError
+from xtremedistil.runtime.errors import ConfigError
 
 
 def test_defaults_are_the_papers_best_configuration():
@@ -113,7 +113,7 @@ def test_every_option_has_help_and_a_name_of_its_own():
 PROGRAM = """
 import json, sys
 from absl import app
-from xtremedistil import cli
+from xtremedistil.cli import flags as cli
 cli.define_flags()
 def main(argv):
     sample = cli.use_sample_flags({top!r})

@@ -11,14 +11,14 @@ from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import find_sources
-from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.data.transfer import (
     HAS_CLASS,
     VALIDATION,
     prepare_transfer,
     transfer_inputs,
 )
-from xtremedistil.errors import CheckpointError, DataError
+from xtremedistil.runtime.errors import CheckpointError, DataError
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
 PLACE = "berlin\tB-LOC\nvisits\tO\n\n"

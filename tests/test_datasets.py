@@ -3,9 +3,9 @@
 import pytest
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.fetch import fetch
 from xtremedistil.data.sources import Reader, find_sources
-from xtremedistil.errors import ConfigError, DataError
-from xtremedistil.experiments.datasets import fetch
+from xtremedistil.runtime.errors import ConfigError, DataError
 
 pytest.importorskip("datasets", reason="needs the datasets library (extra 'hub')")
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from xtremedistil import artifacts, disk
-from xtremedistil.errors import ArtifactError, DataError
-from xtremedistil.parts import run_lock
+from xtremedistil.runtime import disk, files
+from xtremedistil.runtime.errors import ArtifactError, DataError
+from xtremedistil.runtime.parts import run_lock
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_what_was_whole_stays_and_the_bytes_missing_are_named(full, monkeypatch)
     monkeypatch.setattr(disk, "free_bytes", lambda path: 1000)
     message = r"state: the disk is full: 4,000 of its 5,000 bytes are missing \(1,000 bytes are fr"
     with pytest.raises(ArtifactError, match=message):
-        artifacts.write_bytes(str(full / "state"), b"x" * 5000)
+        files.write_bytes(str(full / "state"), b"x" * 5000)
     assert (full / "state").read_bytes() == b"old"
     assert sorted(os.listdir(full)) == [".lock", "state"]
 
@@ -36,7 +36,7 @@ def test_what_can_be_deleted_is_named_with_its_size(full):
     os.makedirs(full / "logs" / "step")
     (full / "logs" / "step" / "events").write_bytes(b"x" * 1234)
     with pytest.raises(ArtifactError) as caught:
-        artifacts.write_bytes(str(full / "state"), b"x" * 5000)
+        files.write_bytes(str(full / "state"), b"x" * 5000)
     assert f"What can go: {full}/logs (1,234 bytes; logs for TensorBoard)" in str(caught.value)
     assert "run the same command again" in str(caught.value)
 
@@ -44,7 +44,7 @@ def test_what_can_be_deleted_is_named_with_its_size(full):
 def test_a_file_of_unknown_size_is_named_too(full):
     with (
         pytest.raises(ArtifactError, match=r"state: the disk is full \([\d,]+ bytes are free\)"),
-        artifacts.writing(str(full / "state")) as file,
+        files.writing(str(full / "state")) as file,
     ):
         file.write(b"x" * 100_000)
 
@@ -72,7 +72,7 @@ def test_other_errors_stay_what_they_are(tmp_path, error):
 
 def test_other_write_errors_leave_no_unfinished_file(tmp_path):
     def fail():
-        with artifacts.writing(str(tmp_path / "a")) as file:
+        with files.writing(str(tmp_path / "a")) as file:
             file.write(b"x")
             raise OSError(errno.EIO, "a broken disk")
 

@@ -12,8 +12,8 @@ import processes
 import pytest
 
 from xtremedistil.data.sample import corpus_dir
-from xtremedistil.errors import ConfigError, XtremeDistilError
-from xtremedistil.workers import ALONE, start_workers
+from xtremedistil.runtime.errors import ConfigError, XtremeDistilError
+from xtremedistil.runtime.workers import ALONE, start_workers
 
 
 def rows_of(number, seed, labels):
@@ -37,10 +37,10 @@ def training():
     gradients that are always clipped, as a teacher is tuned."""
     import keras
 
-    from xtremedistil.data.pipeline import InMemory
+    from xtremedistil.data.batches import InMemory
     from xtremedistil.distil.distiller import LABELED, TRANSFER, _term
     from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION
-    from xtremedistil.training.plan import Stream, Term, Training
+    from xtremedistil.training.task import Stream, Term, Training
 
     kinds = ((LABELS, LABELED), (LOGITS, TRANSFER), (REPRESENTATION, TRANSFER))
     return Training(
@@ -73,7 +73,7 @@ def connect(distribution, tf_config):
 
 def record_losses(distribution, folder, tf_config=""):
     """Trains in a process of its own, and writes every step's loss."""
-    from xtremedistil.models.student import StudentShape, build_student
+    from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training import loop
 
     workers = connect(distribution, tf_config)

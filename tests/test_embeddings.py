@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tiny_bert
 
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import ConfigError, DataError
-from xtremedistil.models.embeddings import (
+from xtremedistil.runtime.errors import ConfigError, DataError
+from xtremedistil.students.embeddings import (
     check_dimension,
     pca_ppa,
     reduce_table,
@@ -14,7 +13,8 @@ from xtremedistil.models.embeddings import (
     student_pieces,
     svd,
 )
-from xtremedistil.models.vectors import fill_missing, read_vectors
+from xtremedistil.students.vectors import fill_missing, read_vectors
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
 

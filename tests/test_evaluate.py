@@ -5,7 +5,7 @@ import pytest
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.scoring.evaluate import predict, predict_classes, score, word_tags
+from xtremedistil.scoring.predictions import predict, predict_classes, score, word_tags
 
 LABELS = LabelSet(("[PAD]", "O", "B-LOC", "I-LOC", "X", "[CLS]", "[SEP]"))
 CLS, SEP = 100, 101

@@ -5,8 +5,8 @@ import lzma
 
 import pytest
 
-from xtremedistil.data.examples import Rules, detect_format, read_examples, read_lines
-from xtremedistil.errors import DataError
+from xtremedistil.data.formats import Rules, detect_format, read_examples, read_lines
+from xtremedistil.runtime.errors import DataError
 
 CONLL = "Paris\tB-LOC\n(\tI-LOC\n\nEr\tO\nlief\tO\n"
 
@@ -167,7 +167,7 @@ def test_truncated_compression_is_named(write, pack):
 def test_missing_files_and_endless_lines(write, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"nowhere.tsv: no such file"):
         list(read_lines(str(tmp_path / "nowhere.tsv")))
-    monkeypatch.setattr("xtremedistil.data.examples.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("xtremedistil.data.formats.MAX_LINE_BYTES", 100)
     with pytest.raises(DataError, match=r"train.tsv:2: a line may have 10 MB"):
         list(read_lines(write("short\n" + "x" * 101)))
 

@@ -6,8 +6,8 @@ import weakref
 
 import pytest
 
-from xtremedistil import interruption
-from xtremedistil.interruption import Interrupted
+from xtremedistil.runtime import signals
+from xtremedistil.runtime.signals import Interrupted
 
 
 def send(number):
@@ -16,7 +16,7 @@ def send(number):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_an_exception_that_knows_its_exit_code(number, code):
-    with interruption.handled(), pytest.raises(Interrupted, match=number.name) as caught:
+    with signals.handled(), pytest.raises(Interrupted, match=number.name) as caught:
         send(number)
     assert caught.value.exit_code == code
     assert not isinstance(caught.value, Exception)
@@ -24,7 +24,7 @@ def test_a_signal_is_an_exception_that_knows_its_exit_code(number, code):
 
 def test_the_handlers_from_before_come_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with interruption.handled():
+    with signals.handled():
         assert signal.getsignal(signal.SIGTERM) is not before[1]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -33,24 +33,24 @@ def test_work_that_must_save_learns_of_it_and_stops_itself():
     saved = []
 
     def work():
-        with interruption.handled(), interruption.deferred():
-            interruption.check()
+        with signals.handled(), signals.deferred():
+            signals.check()
             send(signal.SIGTERM)
-            saved.append(interruption.noted())
-            interruption.check()
+            saved.append(signals.noted())
+            signals.check()
             saved.append("too late")
 
     with pytest.raises(Interrupted, match="SIGTERM"):
         work()
     assert saved == [True]
-    assert not interruption.noted()
+    assert not signals.noted()
 
 
 def test_a_signal_that_nobody_looked_for_is_raised_in_the_end():
     finished = []
 
     def work():
-        with interruption.handled(), interruption.deferred():
+        with signals.handled(), signals.deferred():
             send(signal.SIGTERM)
             finished.append(True)
 
@@ -63,7 +63,7 @@ def test_a_second_signal_stops_at_once():
     reached = []
 
     def work():
-        with interruption.handled(), interruption.deferred():
+        with signals.handled(), signals.deferred():
             send(signal.SIGTERM)
             reached.append("after one")
             send(signal.SIGINT)
@@ -72,7 +72,7 @@ def test_a_second_signal_stops_at_once():
     with pytest.raises(Interrupted, match="SIGINT"):
         work()
     assert reached == ["after one"]
-    assert not interruption.noted()  # nothing of it is left for what comes next
+    assert not signals.noted()  # nothing of it is left for what comes next
 
 
 class Anything:
@@ -81,12 +81,12 @@ class Anything:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_that_python_drops_stops_work_at_the_next_check():
-    with interruption.handled():
+    with signals.handled():
         thing = Anything()
         watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
         del thing  # the callback's exception goes nowhere
         assert watched() is None
-        assert interruption.noted()
-        with pytest.raises(interruption.Interrupted, match="SIGTERM"):
-            interruption.check()
-        assert not interruption.noted()
+        assert signals.noted()
+        with pytest.raises(signals.Interrupted, match="SIGTERM"):
+            signals.check()
+        assert not signals.noted()

@@ -12,13 +12,13 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
-from xtremedistil import interruption
-from xtremedistil.data.pipeline import InMemory
+from xtremedistil.data.batches import InMemory
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.errors import TrainingError
+from xtremedistil.runtime import signals
+from xtremedistil.runtime.errors import TrainingError
 from xtremedistil.training import loop as loop_module
 from xtremedistil.training.loop import STATE_FILE, TIMES, train
-from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 
 def rows_of(number, seed):
@@ -196,7 +196,7 @@ def test_a_signal_stops_it_saved_at_that_very_batch(tmp_path, stopped_at, saved_
         return loss + tf.numpy_function(tick, [], tf.float32), count
 
     options = LoopOptions(str(tmp_path / "stopped"))
-    with interruption.handled(), pytest.raises(interruption.Interrupted):
+    with signals.handled(), pytest.raises(signals.Interrupted):
         train(stopped, training(loss=signalled), options)
     with safetensors.safe_open(tmp_path / "stopped" / STATE_FILE, "numpy") as file:
         meta = json.loads(file.metadata()["training"])

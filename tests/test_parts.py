@@ -11,16 +11,16 @@ import absl.logging
 import numpy as np
 import pytest
 
-from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
 from xtremedistil.data.sources import find_sources
-from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.data.transfer import read_sentences, transfer_inputs
-from xtremedistil.errors import ArtifactError
-from xtremedistil.parts import DONE, INPUTS, Part
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.parts import DONE, INPUTS, Part
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -173,19 +173,19 @@ def test_a_damaged_transfer_set_is_made_again_and_the_same(tmp_path):
     for name in ("train", "dev"):
         (tmp_path / "data" / f"{name}.tsv").write_text(text)
     config = DataConfig(data_dir=str(tmp_path / "data"))
-    sources, rules = find_sources(config), WordPiece.from_folder(vocabulary_dir())
+    sources, tokenizer = find_sources(config), WordPiece.from_folder(vocabulary_dir())
     labeled = str(tmp_path / "labeled")
     os.makedirs(labeled)
-    prepare_labeled(config, sources, rules, None, labeled)
+    prepare_labeled(config, sources, tokenizer, None, labeled)
     part = Part(str(tmp_path / "transfer"), transfer_inputs(config, sources, "x", 5))
 
     def make():
         return part.ensure(
-            lambda: prepare_transfer(config, sources, rules, labeled, 5, part.folder)
+            lambda: prepare_transfer(config, sources, tokenizer, labeled, 5, part.folder)
         )
 
     name = make()["shards"][0]["name"]
-    whole = artifacts.read_bytes(part.path(name))
+    whole = files.read_bytes(part.path(name))
     assert "scratch" not in os.listdir(part.folder)
     os.makedirs(part.path("scratch"))  # as a kill leaves it
     os.truncate(part.path(name), len(whole) // 2)
@@ -193,5 +193,5 @@ def test_a_damaged_transfer_set_is_made_again_and_the_same(tmp_path):
         read_sentences(part.folder, name, set())
     make()
     assert len(read_sentences(part.folder, name, set())) == 55
-    assert artifacts.read_bytes(part.path(name)) == whole
+    assert files.read_bytes(part.path(name)) == whole
     assert "scratch" not in os.listdir(part.folder)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from xtremedistil.data.pipeline import (
+from xtremedistil.data.batches import (
     InMemory,
     InShards,
     epoch_batches,
@@ -14,7 +14,7 @@ from xtremedistil.data.pipeline import (
     steps_per_epoch,
 )
 from xtremedistil.data.ragged import Chained, Ragged
-from xtremedistil.errors import ArtifactError
+from xtremedistil.runtime.errors import ArtifactError
 
 
 def ragged(lengths, seed=0):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xtremedistil import progress as lines
+from xtremedistil.runtime import progress as lines
 
 
 class Clock:

@@ -5,8 +5,8 @@ import os
 import processes
 import pytest
 
-from xtremedistil import artifacts
-from xtremedistil.errors import ArtifactError
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError
 
 
 def config_in_memory(**changes):
@@ -16,9 +16,9 @@ def config_in_memory(**changes):
 
     here = os.path.join(corpus_dir(), "de")
     for name in os.listdir(here):
-        content = artifacts.read_bytes(os.path.join(here, name))
-        artifacts.make_folder("ram://data/de")
-        artifacts.write_bytes(f"ram://data/de/{name}", content)
+        content = files.read_bytes(os.path.join(here, name))
+        files.make_folder("ram://data/de")
+        files.write_bytes(f"ram://data/de/{name}", content)
     return Config.from_dict(processes.small_config("ram://data", "ram://out", **changes))
 
 
@@ -28,15 +28,15 @@ def run_in_memory():
 
     config = config_in_memory()
     execute(config)
-    step = artifacts.list_folder("ram://out/steps")[0]
+    step = files.list_folder("ram://out/steps")[0]
     weights = f"ram://out/steps/{step}/weights.safetensors"
-    first = artifacts.checksum(weights)
-    assert artifacts.list_folder("ram://out/targets/logits")
-    assert not [n for n in artifacts.list_folder(f"ram://out/steps/{step}") if "part" in n]
+    first = files.checksum(weights)
+    assert files.list_folder("ram://out/targets/logits")
+    assert not [n for n in files.list_folder(f"ram://out/steps/{step}") if "part" in n]
     execute(config)  # finished: nothing is made again
-    artifacts.write_bytes(weights, artifacts.read_bytes(weights)[:-7])
+    files.write_bytes(weights, files.read_bytes(weights)[:-7])
     execute(config)  # damaged: this step is made again
-    assert artifacts.checksum(weights) == first
+    assert files.checksum(weights) == first
     assert not os.path.exists("ram:")
 
 
@@ -47,10 +47,10 @@ def export_in_memory():
 
     import xtremedistil
     from xtremedistil.experiments.main import execute
-    from xtremedistil.serving.export import ExportOptions, export
+    from xtremedistil.serving.exports.export import ExportOptions, export
 
     results = execute(config_in_memory(stage="all"))
-    assert artifacts.read_json("ram://out/results.json")["steps"] == results["steps"]
+    assert files.read_json("ram://out/results.json")["steps"] == results["steps"]
     assert all(step["waiting_seconds"] > 0 for step in results["steps"])
     served = tf.saved_model.load("ram://out/export/saved_model").signatures["serving_default"]
     assert served(texts=tf.constant(["Berlin ist schön"]))["counts"].numpy().tolist() == [3]
@@ -70,20 +70,20 @@ def test_exports_to_a_file_system_that_is_not_the_local_one():
 
 
 def test_a_file_elsewhere_appears_whole_or_not_at_all():
-    artifacts.make_folder("ram://box")
-    artifacts.write_bytes("ram://box/a", b"old")
+    files.make_folder("ram://box")
+    files.write_bytes("ram://box/a", b"old")
 
     def fail():
-        with artifacts.writing("ram://box/a") as file:
+        with files.writing("ram://box/a") as file:
             file.write(b"new")
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert artifacts.read_bytes("ram://box/a") == b"old"
-    artifacts.write_bytes("ram://box/a", b"new")
-    assert artifacts.read_bytes("ram://box/a") == b"new"
-    assert artifacts.list_folder("ram://box") == ["a"]
-    artifacts.remove("ram://box")
+    assert files.read_bytes("ram://box/a") == b"old"
+    files.write_bytes("ram://box/a", b"new")
+    assert files.read_bytes("ram://box/a") == b"new"
+    assert files.list_folder("ram://box") == ["a"]
+    files.remove("ram://box")
     with pytest.raises(ArtifactError, match=r"ram://box/a: no such file"):
-        artifacts.read_bytes("ram://box/a")
+        files.read_bytes("ram://box/a")

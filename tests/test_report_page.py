@@ -11,16 +11,16 @@ from html.parser import HTMLParser
 import pytest
 from fake_results import one_teacher_per_language, results, runs_of, write_run, write_sweep
 
-from xtremedistil.errors import ArtifactError, ConfigError
-from xtremedistil.experiments import charts, figures
-from xtremedistil.experiments.averages import Average
-from xtremedistil.experiments.collected import load
-from xtremedistil.experiments.disagreements import read_disagreements, to_html
-from xtremedistil.experiments.drawing import ABOVE_RIGHT, draw, mark_apart
-from xtremedistil.experiments.page import build_page, table_to_html
-from xtremedistil.experiments.points import pairs
-from xtremedistil.experiments.report import write_report
-from xtremedistil.experiments.tables import build_table
+from xtremedistil.report import charts, figures
+from xtremedistil.report.averages import Average
+from xtremedistil.report.collected import load
+from xtremedistil.report.disagreements import read_disagreements, to_html
+from xtremedistil.report.drawing import ABOVE_RIGHT, draw, mark_apart
+from xtremedistil.report.page import build_page, table_to_html
+from xtremedistil.report.points import pairs
+from xtremedistil.report.report import write_report
+from xtremedistil.report.tables import build_table
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
 EVIL = '<script>alert("1")</script>&'
 
@@ -303,7 +303,7 @@ def test_a_report_of_nothing_says_what_it_can_do(tmp_path):
 
 def test_reports_need_no_tensorflow():
     code = (
-        "import sys; import xtremedistil.experiments.report; "
-        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+        "import sys; import xtremedistil.report.report; assert not {'tensorflow', 'keras', "
+        "'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

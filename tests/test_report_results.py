@@ -5,10 +5,10 @@ import json
 import pytest
 from fake_results import results, runs_of, write_run, write_sweep
 
-from xtremedistil.errors import ArtifactError
-from xtremedistil.experiments.averages import average, lines, main_setting, score
-from xtremedistil.experiments.collected import check_one_test_set, load, shown
-from xtremedistil.experiments.published import FIGURES, TABLES
+from xtremedistil.report.averages import average, lines, main_setting, score
+from xtremedistil.report.collected import check_one_test_set, load, shown
+from xtremedistil.report.published import FIGURES, TABLES
+from xtremedistil.runtime.errors import ArtifactError
 
 
 def published(table, **where):

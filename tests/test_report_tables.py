@@ -10,10 +10,10 @@ from fake_results import (
     write_sweep,
 )
 
-from xtremedistil.errors import ArtifactError, ConfigError
-from xtremedistil.experiments.cells import MISSING, Table, to_markdown, to_text
-from xtremedistil.experiments.collected import load
-from xtremedistil.experiments.tables import BUILDERS, build_table, has_something
+from xtremedistil.report.collected import load
+from xtremedistil.report.table import MISSING, Table, to_markdown, to_text
+from xtremedistil.report.tables import BUILDERS, build_table, has_something
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
 ALL = range(1, 18)
 TEXTS = {"task": "classification", "languages": ("",), "teacher": "/models/bert-base"}

@@ -14,17 +14,17 @@ import tiny_bert
 from small_run import german_and_hindi, small
 
 from xtremedistil.data.transfer import HAS_CLASS
-from xtremedistil.errors import (
+from xtremedistil.experiments.main import execute
+from xtremedistil.experiments.run import Run
+from xtremedistil.runtime.errors import (
     ArtifactError,
     CheckpointError,
     ConfigError,
     DataError,
     XtremeDistilError,
 )
-from xtremedistil.experiments.main import execute
-from xtremedistil.experiments.run import Run
-from xtremedistil.models.bundle import Bundle
-from xtremedistil.parts import run_lock
+from xtremedistil.runtime.parts import run_lock
+from xtremedistil.students.bundle import Bundle
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -130,7 +130,7 @@ def test_the_saved_model_needs_tensorflow_and_tensorflow_text_alone(data, finish
     assert answer["counts"].tolist() == [3, 0, 0, 3]
     bundle = Bundle.load(str(out / "student"))
     for row, text in enumerate(texts):
-        (pieces,) = bundle.rules.encode([text.split()])
+        (pieces,) = bundle.tokenizer.encode([text.split()])
         logits = np.asarray(bundle.model(bundle.rows[pieces.ids][None]))[0, pieces.first]
         expected = (
             [bundle.labels.names[i] for i in bundle.labels.decode(logits)]
@@ -288,7 +288,7 @@ def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
     )
     run = Run(dataclasses.replace(config, student=student))
     table = run.build_student().get_layer("embeddings").get_weights()[0]
-    row = run.data.rows[run.checkpoint.rules.id_of("der")]
+    row = run.data.rows[run.checkpoint.tokenizer.id_of("der")]
     np.testing.assert_array_equal(table[row], np.full(16, 0.5, np.float32))
 
 

@@ -7,18 +7,18 @@ import pytest
 import tensorflow as tf
 
 import xtremedistil
-from xtremedistil import artifacts
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import ArtifactError, ConfigError, DataError
-from xtremedistil.models.bundle import Bundle
-from xtremedistil.models.student import StudentShape, build_student, deployed
-from xtremedistil.serving.export import ExportOptions, export
-from xtremedistil.serving.predictor import Predictor
-from xtremedistil.serving.saved_model import SMALL_BATCH
-from xtremedistil.serving.stream import predict_lines, read_lines
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError, ConfigError, DataError
+from xtremedistil.serving.exports.export import ExportOptions, export
+from xtremedistil.serving.graph.saved_model import SMALL_BATCH
+from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.serving.python.stream import predict_lines, read_lines
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.student import StudentShape, build_student, deployed
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 TEXTS = [
     "Łukasz (aus Köln) besucht die U.S.A. und 東京。",
@@ -228,7 +228,7 @@ def test_an_onnx_export_is_checked_and_reads_text(student, tmp_path, quantize):
     report = export(ExportOptions(student, folder, "onnx", quantize))
     assert report["max_logit_difference"] < (1e-4 if quantize == "none" else 2)
     assert report["identical_tags"] > (99.99 if quantize == "none" else 90)
-    card = artifacts.read_json(f"{folder}/card.json")
+    card = files.read_json(f"{folder}/card.json")
     assert card["check"] == report
     assert card["inputs"]["lengths"]["shape"] == ["batch"]
     expected = xtremedistil.load(student, "onnx", quantize).tag(TEXTS)
@@ -272,16 +272,16 @@ def test_no_texts_and_half_characters(student):
 def test_damaged_files_and_impossible_wishes(student, tmp_path):
     folder = str(tmp_path / "onnx")
     export(ExportOptions(student, folder, "onnx", "int8"))
-    graph = artifacts.read_bytes(f"{folder}/student.onnx")
-    artifacts.write_bytes(f"{folder}/student.onnx", graph[: len(graph) // 2])
+    graph = files.read_bytes(f"{folder}/student.onnx")
+    files.write_bytes(f"{folder}/student.onnx", graph[: len(graph) // 2])
     with pytest.raises(ArtifactError, match=r"student.onnx: should have .* bytes"):
         xtremedistil.load(folder)
-    card = artifacts.read_json(f"{folder}/card.json")
-    card["files"]["student.onnx"] = artifacts.describe_file(f"{folder}/student.onnx")
-    artifacts.write_json(f"{folder}/card.json", card)
+    card = files.read_json(f"{folder}/card.json")
+    card["files"]["student.onnx"] = files.describe_file(f"{folder}/student.onnx")
+    files.write_json(f"{folder}/card.json", card)
     with pytest.raises(ArtifactError, match="onnxruntime cannot read it"):
         xtremedistil.load(folder)
-    artifacts.remove(f"{folder}/vocab.txt")
+    files.remove(f"{folder}/vocab.txt")
     with pytest.raises(ArtifactError, match=r"vocab.txt: should have .*no such file"):
         xtremedistil.load(folder)
     with pytest.raises(ArtifactError, match="not a student's folder"):
@@ -297,5 +297,5 @@ def test_damaged_files_and_impossible_wishes(student, tmp_path):
     transformer = make(tmp_path / "t", encoder="transformer", embedding_dim=24)
     with pytest.raises(ConfigError, match="encoder=transformer"):
         export(ExportOptions(transformer, str(tmp_path / "o"), "onnx"))
-    assert not artifacts.exists(str(tmp_path / "o"))
+    assert not files.exists(str(tmp_path / "o"))
     assert len(xtremedistil.load(transformer).tag("Anna in Paris").tags) == 3

@@ -10,8 +10,8 @@ import pytest
 from test_serving import make
 
 import xtremedistil
-from xtremedistil.serving.answers import Classified, Entity, Tagged
 from xtremedistil.serving.demo import MAX_REQUEST_BYTES, Demo, make_server, render
+from xtremedistil.serving.python.answers import Classified, Entity, Tagged
 
 
 @pytest.fixture(scope="module")

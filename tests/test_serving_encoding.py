@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.models.folder import Codec
-from xtremedistil.serving import encoding
-from xtremedistil.serving.encoding import Encoder, ranges
-from xtremedistil.serving.words import find_words
+from xtremedistil.serving.python import encoding
+from xtremedistil.serving.python.encoding import Encoder, ranges
+from xtremedistil.serving.python.words import find_words
+from xtremedistil.students.folder import Codec
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 RULES = WordPiece.from_folder(vocabulary_dir())
 ROWS = np.arange(len(RULES.vocabulary), dtype=np.int32)[::-1].copy()  # a row is not its piece

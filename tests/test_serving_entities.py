@@ -8,10 +8,10 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.models.folder import Codec
-from xtremedistil.serving.entities import begin_table, entity_type, find_spans, inside_table
-from xtremedistil.serving.predictor import Predictor
+from xtremedistil.serving.python.entities import begin_table, entity_type, find_spans, inside_table
+from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.students.folder import Codec
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 IOB = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 IOBES = ("O", "B-A", "I-A", "E-A", "S-A", "I-B-C")
@@ -48,10 +48,10 @@ def test_a_tag_goes_on_inside_its_entity():
     ],
 )
 def test_what_the_network_takes_for_a_continuation_has_the_tag_before(text, found):
-    rules = WordPiece.from_folder(vocabulary_dir())
+    tokenizer = WordPiece.from_folder(vocabulary_dir())
     labels = LabelSet.from_data(["O", "B-LOC", "I-LOC"], "ner")
     tags = {"St": "B-LOC", "Louis": "I-LOC", ".": "X", "in": "O"}
-    pieces = {rules.encode([[word]]).__next__().ids[1]: tag for word, tag in tags.items()}
+    pieces = {tokenizer.encode([[word]]).__next__().ids[1]: tag for word, tag in tags.items()}
 
     def network(ids, lengths):
         logits = np.zeros((*ids.shape, len(labels)), np.float32)
@@ -62,6 +62,6 @@ def test_what_the_network_takes_for_a_continuation_has_the_tag_before(text, foun
         logits[np.arange(len(ids)), lengths - 2, labels.names.index("X")] *= text[-1] != "."
         return logits
 
-    codec = Codec(rules, np.arange(len(rules.vocabulary), dtype=np.int32), labels)
+    codec = Codec(tokenizer, np.arange(len(tokenizer.vocabulary), dtype=np.int32), labels)
     answer = Predictor(codec, network).tag(text)
     assert [entity.text for entity in answer.entities] == found

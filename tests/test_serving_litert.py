@@ -8,11 +8,11 @@ pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert: pip install 
 from test_serving import TEXTS, assert_same, make
 
 import xtremedistil
-from xtremedistil import artifacts
-from xtremedistil.errors import ArtifactError, ConfigError
-from xtremedistil.serving.export import ExportOptions, export
-from xtremedistil.serving.litert import LENGTH
-from xtremedistil.serving.predictor import Predictor
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
+from xtremedistil.serving.exports.export import ExportOptions, export
+from xtremedistil.serving.exports.litert import LENGTH
+from xtremedistil.serving.python.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_it_answers_as_the_student_does(student, exported):
     assert_same(found, in_windows(student).tag(TEXTS))
     assert len({tag for tagged in found for tag in tagged.tags}) > 3
     assert report["texts"] == 1000
-    assert artifacts.read_json(f"{folder}/litert.json")["check"] == report
+    assert files.read_json(f"{folder}/litert.json")["check"] == report
 
 
 def test_it_has_built_in_operations_alone(exported):
@@ -68,7 +68,7 @@ def test_a_classifier_and_other_shapes(tmp_path):
 
 def test_int8_is_smaller_and_nearly_the_same(student, exported, tmp_path):
     report = export(ExportOptions(student, str(tmp_path / "int8"), "litert", "int8"))
-    sizes = [artifacts.size(f"{f}/student.tflite") for f in (exported[0], str(tmp_path / "int8"))]
+    sizes = [files.size(f"{f}/student.tflite") for f in (exported[0], str(tmp_path / "int8"))]
     assert sizes[1] < 0.5 * sizes[0]
     assert report["mean_logit_difference"] != exported[1]["mean_logit_difference"]
     assert report["identical_tags"] > exported[1]["identical_tags"] - 10
@@ -76,18 +76,16 @@ def test_int8_is_smaller_and_nearly_the_same(student, exported, tmp_path):
 
 def test_damaged_files_and_students_that_cannot(exported, tmp_path):
     folder = exported[0]
-    for name in artifacts.list_folder(folder):
-        artifacts.make_folder(str(tmp_path / "cut"))
-        artifacts.write_bytes(
-            str(tmp_path / "cut" / name), artifacts.read_bytes(f"{folder}/{name}")
-        )
+    for name in files.list_folder(folder):
+        files.make_folder(str(tmp_path / "cut"))
+        files.write_bytes(str(tmp_path / "cut" / name), files.read_bytes(f"{folder}/{name}"))
     graph, card = (str(tmp_path / "cut" / name) for name in ("student.tflite", "litert.json"))
-    artifacts.write_bytes(graph, artifacts.read_bytes(graph)[:100])
+    files.write_bytes(graph, files.read_bytes(graph)[:100])
     with pytest.raises(ArtifactError, match=r"student.tflite: should have .* bytes"):
         xtremedistil.load(str(tmp_path / "cut"))
-    content = artifacts.read_json(card)
-    content["files"]["student.tflite"] = artifacts.describe_file(graph)
-    artifacts.write_json(card, content)
+    content = files.read_json(card)
+    content["files"]["student.tflite"] = files.describe_file(graph)
+    files.write_json(card, content)
     with pytest.raises(ArtifactError, match="LiteRT cannot read it"):
         xtremedistil.load(str(tmp_path / "cut"))
     transformer = make(tmp_path / "t", encoder="transformer", embedding_dim=24)

@@ -4,15 +4,17 @@ import keras
 import numpy as np
 import pytest
 
+from xtremedistil.benchmark import models as candidates
+from xtremedistil.benchmark import speed, throughput
+from xtremedistil.benchmark import table as speed_table
+from xtremedistil.benchmark.bert_onnx import build_bert
+from xtremedistil.benchmark.models import MULTILINGUAL_BERT, POOLER
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.errors import ConfigError
-from xtremedistil.models.bert import BertConfig
-from xtremedistil.models.shape import StudentShape
-from xtremedistil.models.teacher import build_teacher
-from xtremedistil.serving import candidates, speed, speed_table, throughput
-from xtremedistil.serving.bert_onnx import build_bert
-from xtremedistil.serving.candidates import MULTILINGUAL_BERT, POOLER
-from xtremedistil.serving.onnx_model import onnxruntime
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports.onnx_model import onnxruntime
+from xtremedistil.students.shape import StudentShape
+from xtremedistil.teachers.bert import BertConfig
+from xtremedistil.teachers.teacher import build_teacher
 
 
 def test_the_onnx_bert_equals_the_keras_teacher():

@@ -8,9 +8,9 @@ import tiny_bert
 
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.errors import CheckpointError
-from xtremedistil.models.teacher import load_teacher, open_checkpoint
-from xtremedistil.serving.teacher import load
+from xtremedistil.experiments.teacher_predictor import load
+from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.teachers.teacher import load_teacher, open_checkpoint
 
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 
@@ -24,7 +24,7 @@ def test_its_logits_are_those_of_the_model(teacher):
     checkpoint = open_checkpoint(TeacherConfig(teacher=teacher), "ner", "")
     model = load_teacher(checkpoint, checkpoint.labels)
     found = load(teacher, "ner").tag("Anna visits Berlin.")
-    (pieces,) = checkpoint.rules.encode([found.words])
+    (pieces,) = checkpoint.tokenizer.encode([found.words])
     logits = model(pieces.ids[None])["logits"].numpy()[0, pieces.first]
     assert found.words == ["Anna", "visits", "Berlin", "."]
     assert found.tags == [LABELS[best] for best in logits.argmax(axis=-1)]

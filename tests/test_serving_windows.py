@@ -10,8 +10,10 @@ from test_serving import check_answer, make
 import xtremedistil
 from xtremedistil.data import windows as python_windows
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.serving import load, saved_model, window_graph
-from xtremedistil.serving.predictor import Predictor
+from xtremedistil.serving.graph import saved_model
+from xtremedistil.serving.graph import windows as window_graph
+from xtremedistil.serving.python import keras_network
+from xtremedistil.serving.python.predictor import Predictor
 
 CLS, SEP = 900, 901
 
@@ -78,8 +80,8 @@ BATCHES = ([LONG], ["Anna in Paris", LONG, "", LONG[:90]], ["Maria lives in Köl
     [("ner", "bilstm"), ("ner", "transformer"), ("classification", "bilstm")],
 )
 def test_the_saved_model_reads_long_texts_as_python_does(task, encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "WINDOW_PIECES", 64)
-    monkeypatch.setattr(load, "_TRANSFORMER_WINDOW", 32)
+    monkeypatch.setattr(keras_network, "WINDOW_PIECES", 64)
+    monkeypatch.setattr(keras_network, "_TRANSFORMER_WINDOW", 32)
     monkeypatch.setattr(window_graph, "PIECES_AT_ONCE", 256)
     monkeypatch.setattr(saved_model, "PIECES_AT_ONCE", 256)
     student = make(tmp_path / "student", task, encoder=encoder, embedding_dim=24)

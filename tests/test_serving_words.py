@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from test_text import CASED, HOSTILE
 from tokenizers import normalizers
 
-from xtremedistil.data.tokenization import split_words
-from xtremedistil.serving.text import GraphTokenizer
-from xtremedistil.serving.words import IDEOGRAPHS, find_words, ranges
+from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.serving.python.words import IDEOGRAPHS, find_words, ranges
+from xtremedistil.tokenization.wordpiece import split_words
 
 
 @pytest.fixture(scope="module")

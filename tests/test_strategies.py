@@ -2,10 +2,10 @@
 
 import pytest
 
+from xtremedistil.config import STRATEGIES as NAMES
 from xtremedistil.config import DistillationConfig
 from xtremedistil.distil.strategies import STRATEGIES, plan, transfer_targets
-from xtremedistil.errors import ConfigError
-from xtremedistil.sections import STRATEGIES as NAMES
+from xtremedistil.runtime.errors import ConfigError
 
 UP = ("head", "projection", "encoder", "embeddings")
 

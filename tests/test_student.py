@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from xtremedistil.models.student import (
+from xtremedistil.students.student import (
     LABEL_HEAD,
     LOGIT_HEAD,
     StudentShape,

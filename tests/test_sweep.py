@@ -8,15 +8,15 @@ import pytest
 from fake_results import write_sweep
 from small_run import german_and_hindi, small
 
-from xtremedistil import artifacts
 from xtremedistil.config import Config
-from xtremedistil.errors import ArtifactError, ConfigError
 from xtremedistil.experiments import sweep as sweeps
 from xtremedistil.experiments.axes import axes_of, with_flags
-from xtremedistil.experiments.collected import load
-from xtremedistil.experiments.points import points
+from xtremedistil.experiments.latency import time_sweep
 from xtremedistil.experiments.sweep import Sweep, plan_runs, run_sweep
-from xtremedistil.experiments.timing import time_sweep
+from xtremedistil.report.collected import load
+from xtremedistil.report.points import points
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
     done = (tmp_path / "runs" / "D0-S_seed1" / "results.json").stat().st_mtime_ns
     path = run_sweep(base, sweep)
     assert (tmp_path / "runs" / "D0-S_seed1" / "results.json").stat().st_mtime_ns == done
-    listed = artifacts.read_json(path)
+    listed = files.read_json(path)
     assert [run["id"] for run in listed["runs"]] == ["D0-S_seed1", "D1_seed1"]
     tried = {
         alpha: json.loads((tmp_path / f"weights/D1_seed1_alpha{alpha:g}/results.json").read_text())
@@ -150,10 +150,10 @@ def test_latency_needs_a_finished_run(tmp_path):
 
 def test_every_table_has_a_flagfile_whose_plan_can_be_made():
     folder = pathlib.Path(__file__).parent.parent / "flags"
-    files = sorted(folder.glob("table*.flags"))
-    assert len(files) >= 10
+    flag_files = sorted(folder.glob("table*.flags"))
+    assert len(flag_files) >= 10
     small = _lines(folder / "small.flags")
-    for file in files:
+    for file in flag_files:
         lines = _lines(file)
         vary, instead = (
             [value for name, value in lines + small if name == wanted]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from xtremedistil.data.pipeline import epoch_batches
+from xtremedistil.data.batches import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil.distiller import _term
@@ -19,11 +19,11 @@ from xtremedistil.distil.targets import (
     targets_bytes,
     teacher_outputs,
 )
-from xtremedistil.errors import ArtifactError, TrainingError
-from xtremedistil.models.student import StudentShape, build_student
-from xtremedistil.parts import Part
+from xtremedistil.runtime.errors import ArtifactError, TrainingError
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.student import StudentShape, build_student
 from xtremedistil.training.loop import train
-from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
 SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]

@@ -10,10 +10,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
-from xtremedistil.data.tokenization import WordPiece, split_words
-from xtremedistil.serving.text import GraphTokenizer
+from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.tokenization.wordpiece import WordPiece, split_words
 
 CASED = WordPiece.from_folder(vocabulary_dir())
 UNCASED = dataclasses.replace(CASED, lowercase=True, strip_accents=True)
@@ -22,9 +22,9 @@ UNCASED = dataclasses.replace(CASED, lowercase=True, strip_accents=True)
 class Pair:
     """The two tokenizers of one set of rules."""
 
-    def __init__(self, rules):
-        self.rules = rules
-        graph = GraphTokenizer(rules)
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+        graph = GraphTokenizer(tokenizer)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def run(texts):
@@ -37,7 +37,7 @@ class Pair:
     def differences(self, texts):
         """The texts whose pieces or word starts differ."""
         _, ids, first = self.run(tf.constant(texts))
-        expected = list(self.rules.encode([split_words(text) for text in texts]))
+        expected = list(self.tokenizer.encode([split_words(text) for text in texts]))
         flat_ids, flat_first = ids.values.numpy(), first.values.numpy()
         id_rows, first_rows = ids.row_splits.numpy(), first.row_splits.numpy()
         return [

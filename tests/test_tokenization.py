@@ -10,18 +10,18 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
-from xtremedistil.data.tokenization import WordPiece, split_words
-from xtremedistil.errors import CheckpointError, DataError
+from xtremedistil.runtime.errors import CheckpointError, DataError
+from xtremedistil.tokenization.wordpiece import WordPiece, split_words
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
 SAMPLE = WordPiece.from_folder(vocabulary_dir())
 
 
-def pieces_of(rules, words):
-    (pieces,) = rules.encode([words])
-    return [rules.vocabulary[i] for i in pieces.ids], pieces.first.tolist()
+def pieces_of(tokenizer, words):
+    (pieces,) = tokenizer.encode([words])
+    return [tokenizer.vocabulary[i] for i in pieces.ids], pieces.first.tolist()
 
 
 def test_first_pieces_and_markers():
@@ -68,11 +68,11 @@ def test_accents_follow_the_checkpoint_unless_forced(tmp_path):
 
 
 def test_rules_survive_a_round_trip(tmp_path):
-    rules = dataclasses.replace(
+    tokenizer = dataclasses.replace(
         SAMPLE, strip_accents=True, max_word_characters=50, clean_text=False
     )
-    rules.save(str(tmp_path))
-    assert WordPiece.from_folder(str(tmp_path)) == rules
+    tokenizer.save(str(tmp_path))
+    assert WordPiece.from_folder(str(tmp_path)) == tokenizer
 
 
 def test_a_vocabulary_needs_its_special_tokens_and_padding_first():
@@ -93,14 +93,14 @@ def references(tmp_path_factory):
     pairs = []
     for lowercase in (False, True):
         folder = str(tmp_path_factory.mktemp("tokenizer"))
-        rules = dataclasses.replace(SAMPLE, lowercase=lowercase, strip_accents=lowercase)
-        rules.save(folder)
-        pairs.append((rules, transformers.BertTokenizer.from_pretrained(folder)))
+        tokenizer = dataclasses.replace(SAMPLE, lowercase=lowercase, strip_accents=lowercase)
+        tokenizer.save(folder)
+        pairs.append((tokenizer, transformers.BertTokenizer.from_pretrained(folder)))
     return pairs
 
 
-def equal_to_reference(rules, reference, words):
-    ours = next(iter(rules.encode([words])))
+def equal_to_reference(tokenizer, reference, words):
+    ours = next(iter(tokenizer.encode([words])))
     theirs = reference(words, is_split_into_words=True)
     if len(set(theirs.word_ids()) - {None}) == len(
         words
@@ -114,8 +114,8 @@ def equal_to_reference(rules, reference, words):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pieces_equal_the_reference_in_every_language(references, language):
     examples = list(read_examples(f"{corpus_dir()}/{language}/test.tsv.xz", "conll"))[::4]
-    for rules, reference in references:
-        assert all(equal_to_reference(rules, reference, e.words) for e in examples)
+    for tokenizer, reference in references:
+        assert all(equal_to_reference(tokenizer, reference, e.words) for e in examples)
 
 
 @settings(max_examples=300, deadline=None)
@@ -124,12 +124,12 @@ def test_pieces_equal_the_reference_on_any_text(references, text):
     words = [
         w for w in split_words(text) if "[" not in w
     ]  # the reference reads "[SEP]" as a marker
-    for rules, reference in references:
-        assert equal_to_reference(rules, reference, words)
+    for tokenizer, reference in references:
+        assert equal_to_reference(tokenizer, reference, words)
 
 
 def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
-    rules = WordPiece.from_folder(minilm)
+    tokenizer = WordPiece.from_folder(minilm)
     files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/*.tsv")]
     files += [(path, "tsv") for path in glob.glob(f"{shared_data}/xd_sample/*_small.tsv")]
     sentences = 0
@@ -139,7 +139,9 @@ def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
         except DataError:  # the published sample's line with an empty token
             assert path.endswith("test_small.tsv")
             continue
-        for example, pieces in zip(examples, rules.encode(e.words for e in examples), strict=True):
+        for example, pieces in zip(
+            examples, tokenizer.encode(e.words for e in examples), strict=True
+        ):
             assert len(pieces.first) == len(example.words) == len(example.tags)
             assert pieces.ids[0] == 101
             assert pieces.ids[-1] == 102

@@ -1,7 +1,7 @@
 """`python -m xtremedistil COMMAND`."""
 
-from xtremedistil import cli
-from xtremedistil.commands import COMMANDS
+from xtremedistil.cli import flags
+from xtremedistil.cli.commands import COMMANDS
 
 if __name__ == "__main__":
-    cli.run_command(COMMANDS)
+    flags.run_command(COMMANDS)

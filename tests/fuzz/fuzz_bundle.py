@@ -12,12 +12,12 @@ import numpy as np
 import safetensors.numpy
 from fuzz.many_cases import main, run_cases
 
-from xtremedistil import artifacts
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import XtremeDistilError
-from xtremedistil.models.bundle import Bundle
-from xtremedistil.models.student import LABEL_HEAD, StudentShape, build_student, deployed
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import XtremeDistilError
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.student import LABEL_HEAD, StudentShape, build_student, deployed
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 MEMORY = 2 << 30  # bytes that all cases together may add: Keras keeps some of each model
 VALUES = [None, True, -1, 0, 1, 2.5, 10**12, 10**30, "", "x", "bilstm", "transformer", [], [1], {}]
@@ -104,10 +104,10 @@ def hide(folder: str) -> None:
     """Makes the checksums fit what was altered, as one would who means harm."""
     path = os.path.join(folder, "bundle.json")
     try:
-        content = artifacts.read_json(path)
+        content = files.read_json(path)
         for name in content["files"]:
-            content["files"][name] = artifacts.describe_file(os.path.join(folder, name))
-        artifacts.write_json(path, content)
+            content["files"][name] = files.describe_file(os.path.join(folder, name))
+        files.write_json(path, content)
     except (XtremeDistilError, KeyError, TypeError, OSError):
         return
 

@@ -12,10 +12,10 @@ import numpy as np
 from fuzz.many_cases import main, run_cases
 
 from xtremedistil.config import DataConfig
-from xtremedistil.data.examples import detect_format
+from xtremedistil.data.formats import detect_format
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.sources import Reader, Source
-from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 MEMORY = 1 << 30  # bytes that all cases together may add to the peak
 WORDS = [
@@ -83,7 +83,7 @@ def packed(content: bytes, rng: np.random.Generator) -> bytes:
     return damaged(compressed, rng) if rng.random() < 0.5 and len(content) < 10**6 else compressed
 
 
-def read(path: str, rng: np.random.Generator, rules: WordPiece) -> None:
+def read(path: str, rng: np.random.Generator, tokenizer: WordPiece) -> None:
     """Reads a file as training would."""
     task = str(rng.choice(["ner", "classification"]))
     unlabeled = bool(rng.random() < 0.3)
@@ -95,7 +95,7 @@ def read(path: str, rng: np.random.Generator, rules: WordPiece) -> None:
     reader, sources = Reader(config), [Source(path, "", file_format)]
     scan = reader.scan("train", sources)
     words = [example.words for example in reader.examples(sources)]
-    for sentence, pieces in zip(words, rules.encode(words), strict=True):
+    for sentence, pieces in zip(words, tokenizer.encode(words), strict=True):
         assert len(pieces.first) == len(sentence)
         assert pieces.first.max(initial=0) < len(pieces.ids)
     assert len(scan) == len(words)
@@ -103,14 +103,14 @@ def read(path: str, rng: np.random.Generator, rules: WordPiece) -> None:
 
 def run(cases: int, seed: int) -> dict[str, int]:
     """Tries so many files; see `run_cases`."""
-    rules = WordPiece.from_folder(vocabulary_dir())
+    tokenizer = WordPiece.from_folder(vocabulary_dir())
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "train.tsv")
 
         def try_one(rng: np.random.Generator) -> None:
             with open(path, "wb") as file:
                 file.write(packed(damaged(sensible(rng), rng), rng))
-            read(path, rng, rules)
+            read(path, rng, tokenizer)
 
         return run_cases("read", try_one, cases, seed, MEMORY)
 

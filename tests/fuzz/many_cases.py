@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xtremedistil.errors import XtremeDistilError
-from xtremedistil.resources import peak_memory
+from xtremedistil.runtime.errors import XtremeDistilError
+from xtremedistil.runtime.machine import peak_memory
 
 SECONDS = 60  # a case that takes longer hangs
 

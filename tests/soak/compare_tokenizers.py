@@ -17,10 +17,10 @@ from collections.abc import Iterator
 import tensorflow as tf
 from test_text import Pair
 
-from xtremedistil.data.examples import read_examples
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.serving.text import GraphTokenizer
-from xtremedistil.serving.words import find_words
+from xtremedistil.data.formats import read_examples
+from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.serving.python.words import find_words
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 _BATCH = 4000
 

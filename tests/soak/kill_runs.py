@@ -18,8 +18,8 @@ import time
 
 import processes
 
-from xtremedistil import disk
 from xtremedistil.data.sample import corpus_dir
+from xtremedistil.runtime import disk
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 
 

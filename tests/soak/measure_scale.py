@@ -79,7 +79,7 @@ def measure(folder: str, number: int, hidden: int, batch_size: int) -> dict:
     """Everything about one number of sentences."""
     from xtremedistil.data.transfer import VALIDATION
     from xtremedistil.distil.targets import StoredTargets, make_targets, missing_targets
-    from xtremedistil.parts import Part
+    from xtremedistil.runtime.parts import Part
 
     sentences, part = os.path.join(folder, "transfer"), Part(os.path.join(folder, "targets"), {})
     shards = write_sentences(sentences, number)
@@ -115,11 +115,11 @@ def measure_epoch(
     """One epoch of a stage, and the start of a run that goes on in the middle of it."""
     import keras
 
-    from xtremedistil.data.pipeline import epoch_batches
+    from xtremedistil.data.batches import epoch_batches
     from xtremedistil.distil.distiller import _term
-    from xtremedistil.models.student import StudentShape, build_student
+    from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training.loop import train
-    from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+    from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
     model = build_student(StudentShape(PIECES, 50, hidden, WIDTH, CLASSES), 0.2)
     training = Training(

@@ -26,12 +26,12 @@ def measure(
     import keras
     import numpy as np
 
-    from xtremedistil.data.pipeline import InMemory
+    from xtremedistil.data.batches import InMemory
     from xtremedistil.data.ragged import Ragged
     from xtremedistil.distil.distiller import _term
-    from xtremedistil.models.student import StudentShape, build_student
+    from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training.loop import train
-    from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+    from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
     workers = test_distribution.connect(distribution, tf_config)
     rng = np.random.default_rng(0)

@@ -22,10 +22,10 @@ from test_serving import TEXTS, make
 from test_text import HOSTILE
 
 import xtremedistil
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
-from xtremedistil.serving.predictor import Predictor
-from xtremedistil.serving.saved_model import export_saved_model
+from xtremedistil.serving.graph.saved_model import export_saved_model
+from xtremedistil.serving.python.predictor import Predictor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("tensorflow==2.20.*", "tensorflow-text==2.20.*")

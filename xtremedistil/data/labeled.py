@@ -12,20 +12,23 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
-from xtremedistil.data.examples import Example
+from xtremedistil.data.formats import Example
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sample, sentence_hash
-from xtremedistil.data.tokenization import WordPiece
-from xtremedistil.errors import DataError
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 CHOSEN = "chosen.safetensors"
 
 
 def labeled_inputs(
-    config: DataConfig, sources: dict[str, list[Source]], rules: WordPiece, labels: LabelSet | None
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    tokenizer: WordPiece,
+    labels: LabelSet | None,
 ) -> dict[str, object]:
     """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready
     teacher's labels."""
@@ -35,7 +38,7 @@ def labeled_inputs(
     return {
         **{name: settings[name] for name in (*names, *sizes)},
         **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
-        "tokenization": rules.fingerprint,
+        "tokenization": tokenizer.fingerprint,
         "labels of the teacher": list(labels.names) if labels else None,
     }
 
@@ -43,7 +46,7 @@ def labeled_inputs(
 def prepare_labeled(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    rules: WordPiece,
+    tokenizer: WordPiece,
     labels: LabelSet | None,
     folder: str,
 ) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -52,7 +55,7 @@ def prepare_labeled(
     Args:
         config: what to read.
         sources: of `find_sources`.
-        rules: the teacher's tokenization.
+        tokenizer: the teacher's tokenization.
         labels: a ready teacher's classes, or None to take them from the training data.
         folder: gets `train`, `dev`, `test.safetensors` and `chosen.safetensors`, the row numbers of
             D_l.
@@ -76,11 +79,11 @@ def prepare_labeled(
     per_language = {}
     for split, rows in chosen.items():
         examples = _taken(reader.examples(sources[origin[split]]), rows)
-        encoded = encode_labeled(examples, rules, labels, languages)
+        encoded = encode_labeled(examples, tokenizer, labels, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
         number = np.bincount(encoded.sentences["language"], minlength=len(languages))
         per_language[split] = dict(zip(languages, number.tolist(), strict=True))
-    artifacts.write_bytes(os.path.join(folder, CHOSEN), safetensors.numpy.save(chosen))
+    files.write_bytes(os.path.join(folder, CHOSEN), safetensors.numpy.save(chosen))
     summary = {
         "languages": languages,
         "labels": list(labels.names),
@@ -116,7 +119,7 @@ def split_examples(
         folder: what it wrote.
         split: `train`, `dev` or `test`.
     """
-    chosen = safetensors.numpy.load(artifacts.read_bytes(os.path.join(folder, CHOSEN)))
+    chosen = safetensors.numpy.load(files.read_bytes(os.path.join(folder, CHOSEN)))
     examples = Reader(config).examples(sources[summary["splits_from"][split]])
     return list(_taken(examples, chosen[split]))
 
@@ -135,7 +138,7 @@ def _choose(
         if "dev" not in scans:
             raise DataError(
                 f"{config.data_dir}: a dev or a test file is needed to score on. Received: only "
-                f"training files"
+                "training files"
             )
         origin["test"], origin["dev"] = "dev", "train"
     elif "dev" not in scans:
@@ -163,13 +166,13 @@ def _choose(
 
 
 def encode_labeled(
-    examples: Iterable[Example], rules: WordPiece, labels: LabelSet, languages: list[str]
+    examples: Iterable[Example], tokenizer: WordPiece, labels: LabelSet, languages: list[str]
 ) -> Ragged:
     """Labeled examples as pieces, word starts and classes.
 
     Args:
         examples: tagged sentences, or texts with a class.
-        rules: the tokenization.
+        tokenizer: the tokenization.
         labels: the classes.
         languages: names to number.
 
@@ -192,7 +195,7 @@ def encode_labeled(
             yield example.words
 
     ids, first, classes = [], [], []
-    for row, pieces in enumerate(rules.encode(words())):
+    for row, pieces in enumerate(tokenizer.encode(words())):
         ids.append(pieces.ids)
         starts = np.zeros(len(pieces.ids), np.int8)
         starts[pieces.first] = 1

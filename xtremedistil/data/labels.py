@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from xtremedistil.errors import CheckpointError, DataError
+from xtremedistil.runtime.errors import CheckpointError, DataError
 
 PAD, CLS, SEP, CONTINUATION = "[PAD]", "[CLS]", "[SEP]", "X"
 MARKERS = (PAD, CLS, SEP, CONTINUATION)
@@ -35,7 +35,7 @@ class LabelSet:
         object.__setattr__(self, "names", tuple(self.names))
         if len(set(self.names)) != len(self.names) or len(self.entity_ids) < 2:
             raise CheckpointError(
-                f"labels must be two or more different names. Received: "
+                "labels must be two or more different names. Received: "
                 f"{', '.join(self.names) or 'none'}"
             )
         if self.task == "ner" and "O" not in self.names:
@@ -120,9 +120,8 @@ class LabelSet:
     def _unknown(self, name: str, where: str) -> str:
         legal = ", ".join(self.names[i] for i in self.entity_ids)
         return (
-            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label in "
-            f"the data, or "
-            f"use a teacher that was trained on it. Received: label={name!r}"
+            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label "
+            f"in the data, or use a teacher that was trained on it. Received: label={name!r}"
         )
 
     def decode(self, logits: np.ndarray) -> np.ndarray:

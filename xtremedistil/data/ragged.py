@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil import artifacts
-from xtremedistil.errors import ArtifactError
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,12 @@ class Ragged:
 
     def save(self, path: str) -> None:
         """Writes the whole to a file."""
-        artifacts.write_bytes(path, self.to_bytes())
+        files.write_bytes(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str) -> "Ragged":
         """Reads what `save` wrote."""
-        return cls.from_bytes(artifacts.read_bytes(path), path)
+        return cls.from_bytes(files.read_bytes(path), path)
 
 
 class Chained:

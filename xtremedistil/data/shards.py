@@ -2,9 +2,9 @@
 
 import os
 
-from xtremedistil import artifacts
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.errors import ArtifactError
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError
 
 
 def record_of(path: str) -> str:
@@ -14,18 +14,18 @@ def record_of(path: str) -> str:
 
 def save_shard(rows: Ragged, path: str) -> None:
     """Writes a shard and its record; without the record, it does not count as written."""
-    artifacts.remove(record_of(path))
+    files.remove(record_of(path))
     rows.save(path)
-    artifacts.write_json(record_of(path), artifacts.describe_file(path))
+    files.write_json(record_of(path), files.describe_file(path))
 
 
 def is_whole(path: str) -> bool:
     """Whether a shard and its record are there and the size is right; its content is compared when
     it is read."""
-    if not artifacts.exists(path):
+    if not files.exists(path):
         return False
     try:
-        return artifacts.size(path) == artifacts.read_json(record_of(path))["bytes"]
+        return files.size(path) == files.read_json(record_of(path))["bytes"]
     except (ArtifactError, KeyError, TypeError):
         return False
 
@@ -43,12 +43,12 @@ def read_shard(path: str, verified: set[str], mark: str) -> Ragged:
         ArtifactError: missing, truncated or altered.
     """
     try:
-        content = artifacts.read_bytes(path)
-        if path not in verified and artifacts.exists(record_of(path)):
-            artifacts.check_bytes(content, artifacts.read_json(record_of(path)), path)
+        content = files.read_bytes(path)
+        if path not in verified and files.exists(record_of(path)):
+            files.check_bytes(content, files.read_json(record_of(path)), path)
         rows = Ragged.from_bytes(content, path)
     except (ArtifactError, KeyError, TypeError) as error:
-        artifacts.remove(mark)
+        files.remove(mark)
         again = "this shard" if mark == record_of(path) else os.path.dirname(path)
         raise ArtifactError(
             f"{error} Run the same command again: only {again} is made again."

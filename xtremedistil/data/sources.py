@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
-from xtremedistil.data.examples import Example, Rules, detect_format, read_examples
-from xtremedistil.errors import DataError
-from xtremedistil.progress import progress
+from xtremedistil.data.formats import Example, Rules, detect_format, read_examples
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.progress import progress
 
 SPLIT_NAMES = {
     "train": ("train",),
@@ -68,21 +68,20 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
         DataError: a folder or file is missing, two files claim one split, or there is no training
             file.
     """
-    if not artifacts.is_folder(config.data_dir):
+    if not files.is_folder(config.data_dir):
         raise DataError(f"--data_dir must be a folder. Received: data_dir={config.data_dir!r}")
     sources = {split: [] for split in SPLIT_NAMES}
     _collect(config.data_dir, "", config, sources)
-    for name in artifacts.list_folder(config.data_dir):
+    for name in files.list_folder(config.data_dir):
         folder = os.path.join(config.data_dir, name)
-        if not name.startswith(".") and artifacts.is_folder(folder):
+        if not name.startswith(".") and files.is_folder(folder):
             _collect(folder, name, config, sources)
     if not sources["train"]:
-        received = ", ".join(artifacts.list_folder(config.data_dir)[:20]) or "an empty folder"
+        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
         raise DataError(
             f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
-            f"(train.tsv, "
-            f"train.txt, train.conll, .gz or .xz), or one folder of them per language. Received: "
-            f"{received}"
+            "(train.tsv, train.txt, train.conll, .gz or .xz), or one folder of them per language. "
+            f"Received: {received}"
         )
     for path in filter(None, config.transfer_file):
         file_format = detect_format(path, config.task, unlabeled=True)
@@ -93,9 +92,7 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
 def _collect(
     folder: str, language: str, config: DataConfig, sources: dict[str, list[Source]]
 ) -> None:
-    names = [
-        n for n in artifacts.list_folder(folder) if not artifacts.is_folder(os.path.join(folder, n))
-    ]
+    names = [n for n in files.list_folder(folder) if not files.is_folder(os.path.join(folder, n))]
     for split, stems in SPLIT_NAMES.items():
         found = [name for name in names if name.split(".")[0] in stems]
         if len(found) > 1:
@@ -114,8 +111,7 @@ def _collect(
 def checksums(sources: Iterable[Source]) -> dict[str, str]:
     """SHA-256 of each file, by language and name."""
     return {
-        f"{s.language or '.'}/{os.path.basename(s.path)}": artifacts.checksum(s.path)
-        for s in sources
+        f"{s.language or '.'}/{os.path.basename(s.path)}": files.checksum(s.path) for s in sources
     }
 
 

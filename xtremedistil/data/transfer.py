@@ -13,18 +13,18 @@ from collections.abc import Iterator
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil import artifacts
 from xtremedistil.config import DataConfig
-from xtremedistil.data.examples import Example
+from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import CHOSEN
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import read_shard, save_shard
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sentence_hash
-from xtremedistil.data.tokenization import Pieces, WordPiece
-from xtremedistil.errors import DataError
-from xtremedistil.parts import DONE
-from xtremedistil.progress import progress
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.parts import DONE
+from xtremedistil.runtime.progress import progress
+from xtremedistil.tokenization.wordpiece import Pieces, WordPiece
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
@@ -52,7 +52,7 @@ def transfer_inputs(
 def prepare_transfer(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    rules: WordPiece,
+    tokenizer: WordPiece,
     labeled: str,
     held_out: int,
     folder: str,
@@ -61,7 +61,7 @@ def prepare_transfer(
     """Reads, checks, samples, encodes and shuffles the transfer set.
 
     Args:
-        config, sources, rules: as in `prepare_labeled`.
+        config, sources, tokenizer: as in `prepare_labeled`.
         labeled: folder of the labeled data.
         held_out: sentences to validate on, at the most.
         folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`:
@@ -76,15 +76,15 @@ def prepare_transfer(
         DataError: a line is not as it must be, or there are too few sentences.
     """
     reader = Reader(config)
-    chosen = safetensors.numpy.load(artifacts.read_bytes(os.path.join(labeled, CHOSEN)))["train"]
+    chosen = safetensors.numpy.load(files.read_bytes(os.path.join(labeled, CHOSEN)))["train"]
     train, unlabeled = (reader.scan(split, sources[split]) for split in ("train", "transfer"))
     wanted = _transfer_rows(config, train, unlabeled, chosen)
     examples = reader.examples([*sources["train"], *sources["transfer"]])
     summary, counts = _encode_transfer(
-        examples, wanted, rules, rng_of(config, "order"), held_out, folder, labels
+        examples, wanted, tokenizer, rng_of(config, "order"), held_out, folder, labels
     )
     usage = os.path.join(folder, USAGE)
-    artifacts.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
+    files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
     return summary, (USAGE, VALIDATION)
 
 
@@ -105,17 +105,17 @@ def read_sentences(folder: str, name: str, verified: set[str]) -> Ragged:
 @contextlib.contextmanager
 def _scratch_folder(folder: str) -> Iterator[str]:
     """A local folder for sentences in the order of their files; what a killed run left goes."""
-    if artifacts.is_remote(folder):
+    if files.is_remote(folder):
         with tempfile.TemporaryDirectory() as scratch:
             yield scratch
         return
     scratch = os.path.join(folder, "scratch")
-    artifacts.remove(scratch)
-    artifacts.make_folder(scratch)
+    files.remove(scratch)
+    files.make_folder(scratch)
     try:
         yield scratch
     finally:
-        artifacts.remove(scratch)
+        files.remove(scratch)
 
 
 def _transfer_rows(
@@ -157,7 +157,7 @@ def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
 def _encode_transfer(
     examples: Iterator[Example],
     wanted: np.ndarray,
-    rules: WordPiece,
+    tokenizer: WordPiece,
     rng: np.random.Generator,
     held_out: int,
     folder: str,
@@ -167,10 +167,10 @@ def _encode_transfer(
     total = int(wanted.sum())
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    counts = np.zeros(len(rules.vocabulary), np.int64)
+    counts = np.zeros(len(tokenizer.vocabulary), np.int64)
     kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
     with _scratch_folder(folder) as scratch:
-        everything = _in_order(kept, total, rules, scratch, labels)
+        everything = _in_order(kept, total, tokenizer, scratch, labels)
         order = rng.permutation(total)
         held_out = max(1, min(held_out, total // 10))
         parts = {VALIDATION: order[:held_out]}
@@ -193,7 +193,11 @@ def _encode_transfer(
 
 
 def _in_order(
-    examples: Iterator[Example], total: int, rules: WordPiece, scratch: str, labels: LabelSet | None
+    examples: Iterator[Example],
+    total: int,
+    tokenizer: WordPiece,
+    scratch: str,
+    labels: LabelSet | None,
 ) -> Ragged:
     """Encodes `total` sentences; their pieces are in files of the folder `scratch`, in order."""
     hashes, lengths = np.zeros(total, np.uint64), np.zeros(total, np.int64)
@@ -206,14 +210,14 @@ def _in_order(
     kinds = {"ids": np.int32} | ({} if _on_every_piece(labels) else {HAS_CLASS: np.int8})
     paths = {kind: os.path.join(scratch, kind) for kind in kinds}
     with contextlib.ExitStack() as opened:
-        files = {kind: opened.enter_context(open(path, "wb")) for kind, path in paths.items()}
-        encoded = rules.encode(words())
+        by_kind = {kind: opened.enter_context(open(path, "wb")) for kind, path in paths.items()}
+        encoded = tokenizer.encode(words())
         bar = progress("encoding the transfer set", total, "sentences", iterable=encoded)
         for row, pieces in enumerate(bar):
             lengths[row] = len(pieces.ids)
-            files["ids"].write(pieces.ids.tobytes())
-            if HAS_CLASS in files:
-                files[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
+            by_kind["ids"].write(pieces.ids.tobytes())
+            if HAS_CLASS in by_kind:
+                by_kind[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     flat = {kind: np.memmap(paths[kind], dtype, "r") for kind, dtype in kinds.items()}
     return Ragged(offsets, flat, {"hash": hashes})

@@ -10,18 +10,18 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil.config import DistillationConfig
+from xtremedistil.data.batches import InMemory, Source
 from xtremedistil.data.labels import IGNORED
-from xtremedistil.data.pipeline import InMemory, Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil import losses
 from xtremedistil.distil.baseline import constant_loss
 from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
-from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
-from xtremedistil.models.weights import load_weights, save_weights
-from xtremedistil.parts import Part
+from xtremedistil.layers.weights import load_weights, save_weights
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
 from xtremedistil.training.loop import STATE_FILE, train
-from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 WEIGHTS = "weights.safetensors"
 LABELED, TRANSFER = "labeled", "transfer"

@@ -8,12 +8,12 @@ import keras
 import tensorflow as tf
 
 from xtremedistil.config import TeacherConfig
+from xtremedistil.data.batches import InMemory
 from xtremedistil.data.labels import IGNORED, LabelSet
-from xtremedistil.data.pipeline import InMemory
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.losses import label_loss
 from xtremedistil.training.loop import train
-from xtremedistil.training.plan import LoopOptions, Stream, Term, Training
+from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 _UNDECAYED = ("bias", "gamma", "beta")
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xtremedistil.config import DistillationConfig
-from xtremedistil.errors import ConfigError
-from xtremedistil.models.student import LABEL_HEAD, LOGIT_HEAD, UNFREEZING_ORDER
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, UNFREEZING_ORDER
 
 REPRESENTATION, LOGITS, LABELS = "representation", "logits", "labels"
 
@@ -223,8 +223,7 @@ def _gradual_stages(config: DistillationConfig, strategy: Strategy) -> set[int]:
     if max(numbers) > len(strategy.stages):
         raise ConfigError(
             f"--unfreeze names a stage that {strategy.name} does not have; it has "
-            f"{len(strategy.stages)}. "
-            f"Received: unfreeze={','.join(config.unfreeze)}"
+            f"{len(strategy.stages)}. Received: unfreeze={','.join(config.unfreeze)}"
         )
     return numbers
 

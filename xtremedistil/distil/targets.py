@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil import artifacts
-from xtremedistil.data.pipeline import InShards, ordered_batches
+from xtremedistil.data.batches import InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
 from xtremedistil.data.transfer import VALIDATION, read_sentences
-from xtremedistil.errors import ArtifactError, TrainingError
-from xtremedistil.parts import Part
-from xtremedistil.progress import progress
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError, TrainingError
+from xtremedistil.runtime.parts import Part
+from xtremedistil.runtime.progress import progress
 
 _TEACHER_PIECES = 4096
 
@@ -58,7 +58,7 @@ def make_targets(
             beside each.
     """
     for kind in {kind for kinds in missing.values() for kind in kinds}:
-        artifacts.make_folder(part.path(kind))
+        files.make_folder(part.path(kind))
     for name, kinds in progress(
         "teacher targets", len(missing), "shards", iterable=missing.items()
     ):

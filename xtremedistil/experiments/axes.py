@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xtremedistil.config import Config, options
-from xtremedistil.errors import ConfigError
-from xtremedistil.options import field_type
+from xtremedistil.config.option import field_type
+from xtremedistil.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)

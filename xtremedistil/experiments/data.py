@@ -8,19 +8,19 @@ import numpy as np
 import safetensors.numpy
 from absl import logging
 
-from xtremedistil import artifacts
 from xtremedistil.config import Config, DataConfig
 from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import Source
-from xtremedistil.data.tokenization import WordPiece
 from xtremedistil.data.transfer import USAGE, prepare_transfer
-from xtremedistil.errors import DataError
-from xtremedistil.experiments.layout import Layout
-from xtremedistil.models.embeddings import row_of_piece, student_pieces
-from xtremedistil.models.vectors import VECTOR_FILES, Vectors, read_vectors
-from xtremedistil.parts import Part
+from xtremedistil.experiments.run_parts import Layout
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.embeddings import row_of_piece, student_pieces
+from xtremedistil.students.vectors import VECTOR_FILES, Vectors, read_vectors
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 
 class RunData:
@@ -31,7 +31,7 @@ class RunData:
         config: Config,
         data: DataConfig,
         sources: dict[str, list[Source]],
-        rules: WordPiece,
+        tokenizer: WordPiece,
         layout: Layout,
     ):
         """Reads nothing yet.
@@ -40,18 +40,18 @@ class RunData:
             config: of the run.
             data: its data config, with the folder that is really read.
             sources: the files.
-            rules: the teacher's tokenization.
+            tokenizer: the teacher's tokenization.
             layout: where parts live.
         """
         self.config, self.data_config, self.sources = config, data, sources
-        self.rules, self.layout = rules, layout
+        self.tokenizer, self.layout = tokenizer, layout
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What is known of the labeled data."""
         part = self.layout.labeled
         labels = self.layout.ready_labels
-        arguments = (self.data_config, self.sources, self.rules, labels, part.folder)
+        arguments = (self.data_config, self.sources, self.tokenizer, labels, part.folder)
         return part.ensure(lambda: prepare_labeled(*arguments))
 
     @cached_property
@@ -64,9 +64,11 @@ class RunData:
         config = dataclasses.replace(self.data_config, transfer_per_language=per_language)
         held_out = self.config.distillation.transfer_validation
         folders = (self.layout.labeled.folder, held_out, part.folder)
-        rules = self.rules
+        tokenizer = self.tokenizer
         labels = self.layout.ready_labels
-        return part.ensure(lambda: prepare_transfer(config, self.sources, rules, *folders, labels))
+        return part.ensure(
+            lambda: prepare_transfer(config, self.sources, tokenizer, *folders, labels)
+        )
 
     @cached_property
     def labels(self) -> LabelSet:
@@ -109,13 +111,13 @@ class RunData:
             _ = self.transfer  # makes the file
         else:
             self._prepare(self.layout.vocabulary, self.config.data.vocabulary_transfer)
-        usage = artifacts.read_bytes(self.layout.vocabulary.path(USAGE))
-        return student_pieces(self.rules, safetensors.numpy.load(usage)["counts"])
+        usage = files.read_bytes(self.layout.vocabulary.path(USAGE))
+        return student_pieces(self.tokenizer, safetensors.numpy.load(usage)["counts"])
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Each piece's row in the student's table."""
-        return row_of_piece(self.rules, self.pieces)
+        return row_of_piece(self.tokenizer, self.pieces)
 
     @cached_property
     def vectors(self) -> Vectors | None:
@@ -125,16 +127,16 @@ class RunData:
             return None
         part = self.layout.vectors()
         part.check(self.config.run.overwrite)
-        names = [self.rules.vocabulary[i] for i in self.pieces]
+        names = [self.tokenizer.vocabulary[i] for i in self.pieces]
 
         def read() -> tuple[dict[str, Any], tuple[str, ...]]:
             found = read_vectors(student.vector_file, names, student.embedding_dim)
             content = safetensors.numpy.save({"found": found.found, "table": found.table})
-            artifacts.write_bytes(part.path("vectors.safetensors"), content)
+            files.write_bytes(part.path("vectors.safetensors"), content)
             share = 100 * float(found.found.mean())
             return {"percent_of_pieces_found": share}, ("vectors.safetensors",)
 
         share = part.ensure(read)["percent_of_pieces_found"]
         logging.info("vectors   %.1f%% of %d pieces found", share, len(names))
-        content = artifacts.read_bytes(part.path("vectors.safetensors"))
+        content = files.read_bytes(part.path("vectors.safetensors"))
         return Vectors(**safetensors.numpy.load(content))

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil import artifacts
 from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
-from xtremedistil.models.student import StudentShape, build_student
-from xtremedistil.parts import Part
+from xtremedistil.runtime import files
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.student import StudentShape, build_student
 
 _SENTENCES = 64
 _RUNS = 3
@@ -70,7 +70,7 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
     users: dict[str, list[str]] = {}
     seconds = {}
     for id, run in made.items():
-        done = artifacts.exists(os.path.join(run.config.run.output_dir, RESULTS))
+        done = files.exists(os.path.join(run.config.run.output_dir, RESULTS))
         own = 0.0 if done else _SCORING_SECONDS
         for kind, part, cost in _parts(run, rates):
             if part.folder not in users and not done and part.results() is None:

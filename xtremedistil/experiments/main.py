@@ -8,13 +8,13 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from xtremedistil import artifacts, disk
 from xtremedistil.config import Config
 from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
-from xtremedistil.experiments.summary import summary
-from xtremedistil.parts import run_lock
-from xtremedistil.workers import start_workers
+from xtremedistil.report.summary import summary
+from xtremedistil.runtime import disk, files
+from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.workers import start_workers
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
 
@@ -42,7 +42,7 @@ def execute(config: Config) -> dict[str, Any] | None:
         run = Run(config, workers)
         run.check_parts(last)
         if workers.chief:
-            artifacts.write_json(os.path.join(out, "config.json"), config.to_dict())
+            files.write_json(os.path.join(out, "config.json"), config.to_dict())
         workers.meet()
         logging.info("%s", describe(run))
         if last >= 0:
@@ -92,7 +92,7 @@ def describe(run: Run) -> str:
         f"task      {run.config.data.task}, {len(data['languages'])} languages, "
         f"{len(run.data.labels)} classes",
         f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} "
-        f"to score",
+        "to score",
         f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"
         + (", used as it is" if run.ready_teacher else ""),
     ]

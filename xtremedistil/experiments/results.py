@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from xtremedistil import artifacts
-from xtremedistil.data.examples import Example
+from xtremedistil.benchmark.clock import model_latency
+from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import USAGE
-from xtremedistil.experiments.environment import hardware, versions
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
-from xtremedistil.models.bundle import bundle_bytes
-from xtremedistil.progress import progress
-from xtremedistil.scoring.evaluate import word_tags
+from xtremedistil.runtime import files
+from xtremedistil.runtime.environment import hardware, versions
+from xtremedistil.runtime.progress import progress
 from xtremedistil.scoring.metrics import by_language, kept_interval
-from xtremedistil.serving.benchmark import model_latency
-from xtremedistil.serving.saved_model import answer_texts, export_saved_model
+from xtremedistil.scoring.predictions import word_tags
+from xtremedistil.serving.graph.saved_model import answer_texts, export_saved_model
+from xtremedistil.students.bundle import bundle_bytes
 
 RESULTS, DISAGREEMENTS = "results.json", "disagreements.json"
 _SHOWN_DISAGREEMENTS = 20
@@ -85,7 +85,7 @@ def collect(
         "fingerprints": {
             **_fingerprints(run, scores.test),
             "transfer set": run.layout.transfer.fingerprint,
-            "student": artifacts.fingerprint(
+            "student": files.fingerprint(
                 [run.step_parts[n].fingerprint for n in run.final_steps()]
             ),
         },
@@ -117,7 +117,7 @@ def collect_teacher(run: Run) -> dict[str, Any]:
 
 
 def _write(run: Run, name: str, values: dict[str, Any]) -> None:
-    artifacts.write_json(os.path.join(run.config.run.output_dir, name), values)
+    files.write_json(os.path.join(run.config.run.output_dir, name), values)
 
 
 def _teacher(run: Run, scored: Scored) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _data(run: Run) -> dict[str, Any]:
 def _fingerprints(run: Run, test: Ragged) -> dict[str, str]:
     return {
         "labeled data": run.layout.labeled.fingerprint,
-        "test": artifacts.fingerprint(test.sentences["hash"].tolist()),
+        "test": files.fingerprint(test.sentences["hash"].tolist()),
         "teacher": run.layout.teacher.fingerprint,
     }
 
@@ -211,7 +211,7 @@ def _unseen_scores(run: Run, test: Ragged, teacher: Scored, student: Scored) -> 
     """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
     wanted = test.sentences["hash"]
     seen = np.zeros(len(wanted), bool)
-    for name in artifacts.list_folder(run.layout.transfer.folder):
+    for name in files.list_folder(run.layout.transfer.folder):
         if name.endswith(".safetensors") and name != USAGE:
             shard = Ragged.load(run.layout.transfer.path(name))
             seen |= np.isin(wanted, shard.sentences["hash"])

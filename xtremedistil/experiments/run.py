@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from xtremedistil import artifacts
 from xtremedistil.config import Config
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
@@ -21,26 +20,27 @@ from xtremedistil.data.sources import find_sources
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
 from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, plan
-from xtremedistil.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.experiments.data import RunData
-from xtremedistil.experiments.layout import Layout
+from xtremedistil.experiments.run_parts import Layout
 from xtremedistil.experiments.targets import RunTargets
-from xtremedistil.models.bundle import Bundle
-from xtremedistil.models.embeddings import (
+from xtremedistil.layers.weights import load_weights
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
+from xtremedistil.runtime.parts import Part
+from xtremedistil.runtime.workers import ALONE, Workers
+from xtremedistil.scoring.predictions import forward_of, predict, score
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.embeddings import (
     RANDOM,
     SVD_PRETRAINED,
     check_dimension,
     reduce_table,
 )
-from xtremedistil.models.student import StudentShape, build_student, deployed
-from xtremedistil.models.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
-from xtremedistil.models.vectors import fill_missing
-from xtremedistil.models.weights import load_weights
-from xtremedistil.parts import Part
-from xtremedistil.scoring.evaluate import forward_of, predict, score
+from xtremedistil.students.student import StudentShape, build_student, deployed
+from xtremedistil.students.vectors import fill_missing
+from xtremedistil.teachers.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
 from xtremedistil.training.loop import STATE_FILE
-from xtremedistil.training.plan import LoopOptions
-from xtremedistil.workers import ALONE, Workers
+from xtremedistil.training.task import LoopOptions
 
 
 class Run:
@@ -70,7 +70,7 @@ class Run:
         self.layout = Layout(
             config, data, self.checkpoint, self.sources, self.ready_teacher, workers
         )
-        self.data = RunData(config, data, self.sources, self.checkpoint.rules, self.layout)
+        self.data = RunData(config, data, self.sources, self.checkpoint.tokenizer, self.layout)
 
     def _check_fit(self) -> None:
         config, shape = self.config, self.checkpoint.config
@@ -89,7 +89,7 @@ class Run:
         if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
             check_layer(config.distillation.teacher_layer, shape.blocks)
         check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
-        if config.student.vector_file and not artifacts.exists(config.student.vector_file):
+        if config.student.vector_file and not files.exists(config.student.vector_file):
             raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
 
     def check_parts(self, last_stage: int) -> None:
@@ -283,7 +283,7 @@ class Run:
                 model,
                 self.student_shape,
                 step.head,
-                self.checkpoint.rules,
+                self.checkpoint.tokenizer,
                 self.data.rows,
                 self.data.labels,
             )

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil import artifacts
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.experiments.run import Run
-from xtremedistil.parts import Part
-from xtremedistil.scoring.evaluate import Forward, Prediction, forward_of, predict, score
+from xtremedistil.runtime import files
+from xtremedistil.runtime.parts import Part
+from xtremedistil.scoring.predictions import Forward, Prediction, forward_of, predict, score
 
 _PREDICTION = "prediction.safetensors"
 
@@ -97,11 +97,11 @@ class RunScores:
             languages = self.run.data.summary["languages"]
             scores, counts = score(prediction, rows, self.run.data.labels, languages)
             content = safetensors.numpy.save({"counts": counts, "classes": prediction.classes})
-            artifacts.write_bytes(part.path(_PREDICTION), content)
+            files.write_bytes(part.path(_PREDICTION), content)
             return scores, (_PREDICTION,)
 
         scores = part.ensure(compute)
-        kept = safetensors.numpy.load(artifacts.read_bytes(part.path(_PREDICTION)))
+        kept = safetensors.numpy.load(files.read_bytes(part.path(_PREDICTION)))
         return Scored(scores, kept["counts"], kept["classes"])
 
     def _of_language(self, language: str) -> np.ndarray:

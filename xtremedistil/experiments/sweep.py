@@ -17,17 +17,17 @@ from typing import Any
 import keras
 from absl import logging
 
-from xtremedistil import artifacts
 from xtremedistil.config import Config
 from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
-from xtremedistil.errors import ConfigError
 from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
-from xtremedistil.parts import run_lock
-from xtremedistil.progress import nested, progress
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.progress import nested, progress
 
 SWEEP = "sweep.json"
 _EVERYTHING = 10**12  # sentences: more than any transfer set has
@@ -165,7 +165,7 @@ def _one_line() -> Iterator[None]:
 
 def _in_turn(bar: Any, run: Planned, expected: Expected, work: Any) -> None:
     """Does one run's work, unless it is done, and moves the sweep's line on."""
-    if not artifacts.exists(os.path.join(run.config.run.output_dir, RESULTS)):
+    if not files.exists(os.path.join(run.config.run.output_dir, RESULTS)):
         with nested(bar, run.id, expected.seconds[run.id]):
             work()
         keras.utils.clear_session()  # else the graphs of every run so far stay in memory
@@ -224,14 +224,14 @@ def _development_score(config: Config) -> None:
     folder = config.run.output_dir
     execute(dataclasses.replace(config, run=dataclasses.replace(config.run, stage="3")))
     scores = Run(config).development_scores()
-    artifacts.write_json(os.path.join(folder, RESULTS), scores)
+    files.write_json(os.path.join(folder, RESULTS), scores)
 
 
 def _choose(weighed: Sequence[Planned]) -> dict[str, dict[str, float]]:
     """By strategy, the weights with the best development score."""
     best: dict[str, tuple[float, dict[str, float]]] = {}
     for run in weighed:
-        scores = artifacts.read_json(os.path.join(run.config.run.output_dir, RESULTS))
+        scores = files.read_json(os.path.join(run.config.run.output_dir, RESULTS))
         mean = next(iter(scores.values()))["mean"]
         strategy = run.config.distillation.strategy
         if strategy not in best or mean > best[strategy][0]:
@@ -240,7 +240,7 @@ def _choose(weighed: Sequence[Planned]) -> dict[str, dict[str, float]]:
 
 
 def _chosen_before(path: str) -> dict[str, dict[str, float]]:
-    return artifacts.read_json(path).get("chosen", {}) if artifacts.exists(path) else {}
+    return files.read_json(path).get("chosen", {}) if files.exists(path) else {}
 
 
 def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str, Any]) -> None:
@@ -249,4 +249,4 @@ def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str
         for run in runs
     ]
     values = {"name": sweep.name, "runs": entries, "chosen": dict(chosen)}
-    artifacts.write_json(path, values)
+    files.write_json(path, values)

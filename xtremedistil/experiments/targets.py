@@ -8,9 +8,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from xtremedistil import artifacts, disk
 from xtremedistil.config import Config
-from xtremedistil.data.pipeline import Source
+from xtremedistil.data.batches import Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, Step, transfer_targets
@@ -22,10 +21,11 @@ from xtremedistil.distil.targets import (
     targets_bytes,
 )
 from xtremedistil.experiments.data import RunData
-from xtremedistil.experiments.layout import Layout
-from xtremedistil.models.teacher import Checkpoint
-from xtremedistil.scoring.evaluate import forward_of
-from xtremedistil.workers import Workers
+from xtremedistil.experiments.run_parts import Layout
+from xtremedistil.runtime import disk, files
+from xtremedistil.runtime.workers import Workers
+from xtremedistil.scoring.predictions import forward_of
+from xtremedistil.teachers.teacher import Checkpoint
 
 
 class _Run(Protocol):
@@ -84,7 +84,7 @@ class RunTargets:
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
         if run.config.run.targets == "live":
             return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
-        short = free is not None and needed > free and not artifacts.exists(folder)
+        short = free is not None and needed > free and not files.exists(folder)
         hint = ". That is too little: --targets=live stores none" if short else ""
         return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
 

@@ -13,11 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from xtremedistil.errors import DataError, XtremeDistilError
-from xtremedistil.serving.answers import Classified, Tagged
-from xtremedistil.serving.entities import entity_type
-from xtremedistil.serving.predictor import Predictor
-from xtremedistil.serving.stream import as_json
+from xtremedistil.runtime.errors import DataError, XtremeDistilError
+from xtremedistil.serving.python.answers import Classified, Tagged
+from xtremedistil.serving.python.entities import entity_type
+from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.serving.python.stream import as_json
 
 MAX_REQUEST_BYTES = 1 << 20
 _SECONDS_TO_WAIT = 30

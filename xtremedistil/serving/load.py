@@ -2,21 +2,18 @@
 
 import os
 
-import numpy as np
-
-from xtremedistil import artifacts
-from xtremedistil.errors import ConfigError
-from xtremedistil.models.folder import BUNDLE, StudentFolder
-from xtremedistil.models.shape import BILSTM, StudentShape
-from xtremedistil.serving import litert
-from xtremedistil.serving.onnx_folder import CARD, build_onnx, load_onnx
-from xtremedistil.serving.onnx_model import OnnxModel, can_build
-from xtremedistil.serving.predictor import WINDOW_PIECES, Network, Predictor
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports import litert
+from xtremedistil.serving.exports.onnx_folder import CARD, build_onnx, load_onnx
+from xtremedistil.serving.exports.onnx_model import OnnxModel, can_build
+from xtremedistil.serving.python.keras_network import keras_network, window_of
+from xtremedistil.serving.python.predictor import Network, Predictor
+from xtremedistil.students.folder import BUNDLE, StudentFolder
+from xtremedistil.students.shape import BILSTM
 
 BACKENDS = ("auto", "onnx", "keras")
 QUANTIZE = ("none", "int8")
-# A Transformer's cost grows with the square of the length.
-_TRANSFORMER_WINDOW = 512
 
 
 def load(folder: str, backend: str = "auto", quantize: str = "none", threads: int = 0) -> Predictor:
@@ -37,17 +34,17 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
     for name, value, known in (("backend", backend, BACKENDS), ("quantize", quantize, QUANTIZE)):
         if value not in known:
             raise ConfigError(f"{name} is one of {', '.join(known)}. Received: {name}={value!r}")
-    if artifacts.exists(os.path.join(folder, CARD)):
+    if files.exists(os.path.join(folder, CARD)):
         return load_onnx(folder, threads)
-    if artifacts.exists(os.path.join(folder, litert.CARD)):
+    if files.exists(os.path.join(folder, litert.CARD)):
         return litert.load_litert(folder, threads)
-    if artifacts.exists(os.path.join(folder, "saved_model.pb")):
+    if files.exists(os.path.join(folder, "saved_model.pb")):
         raise ConfigError(
             f"{folder} is a SavedModel: tf.saved_model.load reads it, with tensorflow_text "
             "imported. Give the student's folder instead. Received: a folder with saved_model.pb"
         )
     inner = os.path.join(folder, "student")
-    if not artifacts.exists(os.path.join(folder, BUNDLE)) and artifacts.is_folder(inner):
+    if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
         folder = inner
     student = StudentFolder.load(folder)
     bilstm = student.shape.encoder == BILSTM
@@ -63,26 +60,3 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
     else:
         network = keras_network(folder)
     return Predictor(student.codec, network, window_of(student.shape))
-
-
-def window_of(shape: StudentShape) -> int:
-    """The wordpieces that a student reads at once."""
-    return WINDOW_PIECES if shape.encoder == BILSTM else _TRANSFORMER_WINDOW
-
-
-def keras_network(folder: str) -> Network:
-    """The student of a folder, as Keras runs it."""
-    import tensorflow as tf  # here, not above: ONNX Runtime does without
-
-    from xtremedistil.models.bundle import Bundle
-
-    model = Bundle.load(folder).model
-    run = tf.function(
-        lambda ids: model(ids, training=False),
-        input_signature=[tf.TensorSpec([None, None], tf.int32)],
-    )
-
-    def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return run(ids).numpy()
-
-    return network

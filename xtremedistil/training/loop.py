@@ -17,8 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil import artifacts, interruption
-from xtremedistil.data.pipeline import (
+from xtremedistil.data.batches import (
     Batch,
     epoch_batches,
     ordered_batches,
@@ -26,11 +25,12 @@ from xtremedistil.data.pipeline import (
     steps_per_epoch,
 )
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.errors import TrainingError
-from xtremedistil.progress import progress
-from xtremedistil.training.plan import LoopOptions, Training
+from xtremedistil.runtime import files, signals
+from xtremedistil.runtime.errors import TrainingError
+from xtremedistil.runtime.progress import progress
 from xtremedistil.training.replicas import ManyDevices, OneDevice
 from xtremedistil.training.state import TrainingState
+from xtremedistil.training.task import LoopOptions, Training
 
 STATE_FILE = "state.safetensors"
 TIMES = ("seconds", "waiting_seconds")  # of an epoch: all that a second run need not repeat
@@ -59,7 +59,7 @@ def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[
         Interrupted: a signal came; the state is saved.
     """
     loop = _Loop(model, training, options)
-    with interruption.deferred():
+    with signals.deferred():
         try:
             loop.run()
         finally:
@@ -84,7 +84,7 @@ class _Loop:
         with self.workers.scope():
             self.optimizer = _scaling(training.optimizer(max(1, sum(self.steps))), model)
             self.optimizer.build(model.trainable_variables)
-        artifacts.make_folder(options.folder)
+        files.make_folder(options.folder)
         self.state = TrainingState(os.path.join(options.folder, STATE_FILE), model, self.optimizer)
         self.train_step, self.validation_steps = self._compile()
         logged = options.log_folder if self.workers.chief else None
@@ -177,7 +177,7 @@ class _Loop:
                     self._save()
                     saved = time.monotonic()
             if stopping:
-                interruption.stop()
+                signals.stop()
         self._collect(pending)
         self._end_epoch(epoch + 1, state.losses, started)
 
@@ -185,8 +185,8 @@ class _Loop:
         """Whether a signal came, to this worker or another: several must stop at the same batch,
         and ask each other only now and then."""
         if self.workers.number == 1:
-            return interruption.noted()
-        return checked and self.workers.any(interruption.noted())
+            return signals.noted()
+        return checked and self.workers.any(signals.noted())
 
     def _save(self) -> None:
         if self.workers.chief:
@@ -238,10 +238,9 @@ class _Loop:
         if not all(map(math.isfinite, losses)):
             raise TrainingError(
                 f"{self.training.name}: the loss is no longer finite in epoch "
-                f"{self.state.epoch + 1}, batches {first} to "
-                f"{self.state.batch}. The best weights so far are kept. A lower learning rate, "
-                f"--mixed_precision=off, or "
-                f"a look at the data may help. Received: losses {losses}"
+                f"{self.state.epoch + 1}, batches {first} to {self.state.batch}. The best weights "
+                "so far are kept. A lower learning rate, --mixed_precision=off, or a look at the "
+                f"data may help. Received: losses {losses}"
             )
         self.state.losses.extend(losses)
         if losses:
@@ -261,7 +260,7 @@ class _Loop:
         self.state.end_epoch(entry, score=-validation if metric is None else metric)
         self._save()
         if self._stopping(checked=True):
-            interruption.stop()
+            signals.stop()
         if self.writer:
             with self.writer.as_default(step=epoch):
                 for name in ("loss", "validation_loss", "metric"):

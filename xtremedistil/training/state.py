@@ -8,7 +8,7 @@ import numpy as np
 import safetensors.numpy
 from absl import logging
 
-from xtremedistil import artifacts
+from xtremedistil.runtime import files
 
 
 class TrainingState:
@@ -65,13 +65,13 @@ class TrainingState:
         for group, variables in self._groups().items():
             tensors |= {f"{group}.{i:05d}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
         meta = json.dumps({name: getattr(self, name) for name in _META})
-        artifacts.write_bytes(self.path, safetensors.numpy.save(tensors, {"training": meta}))
+        files.write_bytes(self.path, safetensors.numpy.save(tensors, {"training": meta}))
 
     def load(self) -> bool:
         """Takes up what `save` wrote; False if there is nothing, or nothing whole."""
-        if not artifacts.exists(self.path):
+        if not files.exists(self.path):
             return False
-        content = artifacts.read_bytes(self.path)
+        content = files.read_bytes(self.path)
         try:
             tensors = safetensors.numpy.load(content)
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

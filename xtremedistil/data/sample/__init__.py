@@ -22,8 +22,8 @@ import os
 
 # In the order of Table 17 of the paper.
 _CODES = (
-    "af hi sq bn lt lv mk tl bs et sl ta ar bg ca cs da de el en es "
-    "fa fi fr he hr hu id it ms nl no pl pt ro ru sk sv tr uk vi"
+    "af hi sq bn lt lv mk tl bs et sl ta ar bg ca cs da de el en es fa fi fr he hr hu id it ms nl "
+    "no pl pt ro ru sk sv tr uk vi"
 )
 LANGUAGES = tuple(_CODES.split())
 

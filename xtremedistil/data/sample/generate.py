@@ -71,8 +71,8 @@ def _draw(
             seen.add(tokens)
             drawn.append((tokens, tags))
     raise ValueError(
-        f"{where}: the templates and names do not give that many different sentences."
-        f" Received: count={count}, found={len(drawn)}"
+        f"{where}: the templates and names do not give that many different sentences. Received: "
+        f"count={count}, found={len(drawn)}"
     )
 
 

@@ -133,8 +133,8 @@ def _check_slots(where: str, section: str, pattern: str, lists: dict) -> None:
                     known = False
             if not known:
                 raise ValueError(
-                    f"{where}: a slot must name a list of the file, a number, or an entity or name"
-                    f" allowed in its section. Received: section={section} slot={slot!r}"
+                    f"{where}: a slot must name a list of the file, a number, or an entity or "
+                    f"name allowed in its section. Received: section={section} slot={slot!r}"
                 )
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from absl import app, flags
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from xtremedistil import artifacts
-from xtremedistil.data.examples import read_examples
+from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
-from xtremedistil.data.tokenization import WordPiece
+from xtremedistil.runtime import files
+from xtremedistil.tokenization.wordpiece import WordPiece
 
 SIZE = 8000
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     """Writes the vocabulary's folder."""
     del argv
     folder = flags.FLAGS.output_dir
-    artifacts.make_folder(folder)
+    files.make_folder(folder)
     train_vocabulary(corpus_dir()).save(folder)
 
 

@@ -1,0 +1,1 @@
+"""Speed, measured side by side: one clock, models in every form, one table."""

@@ -1,0 +1,175 @@
+"""The models whose speed is compared: a multilingual BERT and a student with random weights, each
+in every form in which it can be served."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil.benchmark.bert_onnx import build_bert
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.runtime import files
+from xtremedistil.serving.exports.export import saved_model_network
+from xtremedistil.serving.exports.onnx_folder import GRAPH, write_onnx
+from xtremedistil.serving.exports.onnx_model import OnnxModel, onnxruntime
+from xtremedistil.serving.graph.saved_model import export_saved_model
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.folder import WEIGHTS, StudentFolder
+from xtremedistil.students.shape import StudentShape
+from xtremedistil.students.student import LABEL_HEAD, build_student, deployed
+from xtremedistil.teachers.bert import BertConfig
+from xtremedistil.teachers.teacher import build_teacher
+from xtremedistil.tokenization.wordpiece import WordPiece
+
+# google-bert/bert-base-multilingual-cased.
+MULTILINGUAL_BERT = BertConfig(119_547, 768, 12, 12, 3072)
+# Its pooler counts as its weights, as in the paper's 179M, although no tag is read from it.
+POOLER = 768 * 769
+PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
+# Words of WikiAnn are 0.44 of the wordpieces: 14 of 32.
+_WORDS = np.linspace(1, 30, 14).astype(np.int32)
+SERVED_STUDENT = "student, ... int8, where words begin"
+Log = Callable[[str], None]
+
+
+@dataclass
+class Candidate:
+    """A model in one form.
+
+    Attributes:
+        name: of model and form.
+        run: from `(batch, 32)` int32 ids to logits, when it returns.
+        parameters: weights.
+        bytes: of the file that holds them.
+        times: milliseconds of each call, by batch size.
+    """
+
+    name: str
+    run: Callable[[np.ndarray], Any]
+    parameters: int
+    bytes: int
+    times: dict[int, list[float]] = field(default_factory=dict)
+
+
+def _compiled(model: Callable, jit_compile: bool = False) -> Callable[[np.ndarray], Any]:
+    run = tf.function(lambda ids: model(ids, training=False), jit_compile=jit_compile or None)
+    return lambda ids: run(tf.constant(ids)).numpy()
+
+
+def teacher_candidates(labels: LabelSet, folder: str, threads: int, log: Log) -> list[Candidate]:
+    """Multilingual BERT as a plain `tf.function`, with XLA, and in ONNX Runtime, float32 and int8.
+
+    Args:
+        labels: the classes of its head.
+        folder: for its files.
+        threads: of ONNX Runtime.
+        log: is told what is being done.
+    """
+    import onnx  # an extra, as the next one
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    log("building multilingual BERT")
+    model = build_teacher(MULTILINGUAL_BERT, labels)
+    logits = keras.Model(model.input, model.output["logits"])
+    count = model.count_params() + POOLER
+    forms = [
+        Candidate(PLAIN_TEACHER, _compiled(logits), count, 4 * count),
+        Candidate("teacher, tf.function + XLA", _compiled(logits, True), count, 4 * count),
+    ]
+    paths = [os.path.join(folder, f"bert_{form}.onnx") for form in ("float32", "int8")]
+    graph = build_bert(MULTILINGUAL_BERT, {v.path: v.numpy() for v in model.weights})
+    files.write_bytes(paths[0], graph.SerializeToString())
+    del graph
+    log("quantizing it")
+    # Types cannot be inferred through ONNX Runtime's own operators: all are float.
+    types = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+    logging.disable(logging.INFO)  # it says so of each of the hundreds of tensors
+    try:
+        quantize_dynamic(paths[0], paths[1], weight_type=QuantType.QInt8, extra_options=types)
+    finally:
+        logging.disable(logging.NOTSET)
+    for path, form in zip(paths, ("float32", "int8"), strict=True):
+        session = _session(path, threads)
+        forms.append(
+            Candidate(
+                f"teacher, ONNX Runtime {form}",
+                lambda ids, session=session: session.run(None, {"ids": ids})[0],
+                count,
+                files.size(path),
+            )
+        )
+    return forms
+
+
+def _session(path: str, threads: int) -> Any:
+    library = onnxruntime()
+    options = library.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return library.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def student_candidates(
+    shape: StudentShape, tokenizer: WordPiece, labels: LabelSet, folder: str, threads: int, log: Log
+) -> list[Candidate]:
+    """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, and in
+    ONNX Runtime, float32 and int8; and this last one as `tag` runs it.
+
+    Args:
+        shape: its sizes.
+        tokenizer, labels: its tokenization and classes; pieces are the first rows of its table.
+        folder: for its files; the student goes to `student/` in it.
+        threads: of ONNX Runtime.
+        log: is told what is being done.
+    """
+    log("building and exporting the student")
+    model = deployed(build_student(shape, 0.0, fused=False), LABEL_HEAD)
+    rows = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+    bundle = Bundle(model, shape, LABEL_HEAD, tokenizer, rows, labels)
+    student = os.path.join(folder, "student")
+    bundle.save(student)
+    count = shape.deployed_parameters
+    weights = files.size(os.path.join(student, WEIGHTS))
+    forms = [
+        Candidate(PLAIN_STUDENT, _compiled(model), count, weights),
+        Candidate("student, tf.function + XLA", _compiled(model, True), count, weights),
+    ]
+    for name, jit_compile in (("SavedModel", False), ("SavedModel + XLA", True)):
+        path = os.path.join(folder, "xla" if jit_compile else "saved_model")
+        export_saved_model(student, path, jit_compile)
+        network = saved_model_network(path)
+        forms.append(
+            Candidate(f"student, {name}", lambda ids, n=network: n(ids, None), count, weights)
+        )
+
+    described = StudentFolder.load(student)
+    for quantize in ("none", "int8"):
+        path = os.path.join(folder, f"onnx_{quantize}")
+        write_onnx(described, path, quantize)
+        graph = os.path.join(path, GRAPH)
+        network = OnnxModel(files.read_bytes(graph), graph, threads)
+        form = "float32" if quantize == "none" else quantize
+        forms.append(
+            Candidate(
+                f"student, ONNX Runtime {form}",
+                lambda ids, n=network: n(ids, np.full(len(ids), ids.shape[1], np.int32)),
+                count,
+                files.size(graph),
+            )
+        )
+    graph = os.path.join(folder, "onnx_int8", GRAPH)
+    network = OnnxModel(files.read_bytes(graph), graph, threads)
+
+    def at_words(ids: np.ndarray) -> np.ndarray:
+        """What `tag` and `predict` ask for: logits where words begin."""
+        batch, length = ids.shape
+        places = np.arange(batch)[:, None] * length + _WORDS
+        return network.at(ids, np.full(batch, length, np.int32), places.ravel())
+
+    forms.append(Candidate(SERVED_STUDENT, at_words, count, files.size(graph)))
+    return forms

@@ -1,0 +1,1 @@
+"""The command line: options as absl flags, and the commands."""

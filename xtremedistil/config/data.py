@@ -1,0 +1,69 @@
+"""Which sentences a run reads, and how."""
+
+from dataclasses import dataclass
+
+from xtremedistil.config.option import Checked, option
+
+TASKS = ("ner", "classification")
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Which sentences, read how."""
+
+    data_dir: str = option(
+        "",
+        "Folder of labeled data: train, dev and test files, or one folder of them per language "
+        "(LANG/train.tsv), and perhaps transfer.txt. Empty: the embedded sample corpus.",
+    )
+    transfer_file: tuple[str, ...] = option(
+        ("",),
+        "Unlabeled text for the transfer set, one sentence a line: a file, or several with commas "
+        "between them. The training sentences always belong to the transfer set.",
+    )
+    task: str = option(
+        "ner", "What the labels are: tags of words, or one class per text.", choices=TASKS
+    )
+    data_format: str = option(
+        "auto",
+        "Format of the labeled files: told by their content, or forced. conll: one "
+        "`token<TAB>tag` a line, blank lines between sentences. tsv: `text<TAB>tags`. "
+        "classification: `text<TAB>label`.",
+        choices=("auto", "conll", "tsv", "classification"),
+    )
+    repair_iob2: bool = option(
+        False,
+        "Turn an I- tag that continues no entity into a B- tag, and count them, instead of "
+        "stopping.",
+    )
+    max_seq_length: int = option(
+        32, "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.", low=3
+    )
+    truncate_scoring: bool = option(
+        False,
+        "Cut sentences at --max_seq_length in scoring too, as the paper does: a word cut off "
+        "counts as O.",
+    )
+    max_words: int = option(
+        5000, "A longer 'sentence' is refused: it is a document that was never split.", low=1
+    )
+    labeled_per_language: int = option(
+        0, "Labeled training sentences to use per language, sampled (0: all).", low=0
+    )
+    dev_per_language: int = option(
+        0, "Development sentences per language, sampled (0: all).", low=0
+    )
+    transfer_per_language: int = option(
+        0,
+        "Transfer sentences to use per language, sampled (0: all); the labeled ones always belong "
+        "to them.",
+        low=0,
+    )
+    test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)
+    vocabulary_transfer: int = option(
+        0,
+        "Transfer sentences per language that decide the student's vocabulary, so that runs with "
+        "smaller transfer sets compare (0: the transfer set's own).",
+        low=0,
+    )
+    data_seed: int = option(0, "Seed of every sampling and shuffling of sentences on disk.", low=0)

@@ -1,0 +1,87 @@
+"""What the student learns, in which order."""
+
+from dataclasses import dataclass
+
+from xtremedistil.config.option import Checked, option
+from xtremedistil.runtime.errors import ConfigError
+
+_EPOCHS = (
+    "one number for each step, or four, for head, projection, encoder and embeddings as they "
+    "unfreeze (trained end to end, a stage has their sum)"
+)
+STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
+
+
+@dataclass(frozen=True)
+class DistillationConfig(Checked):
+    """What the student learns, in which order."""
+
+    strategy: str = option("D4.2", "Distillation strategy of Table 3.", choices=STRATEGIES)
+    teacher_layer: int = option(
+        7, "Block whose output the student imitates, counted from 1.", low=1
+    )
+    unfreeze: tuple[str, ...] = option(
+        ("strategy",),
+        "Stages that unfreeze layer by layer, with commas: 1,2,3, or none, or as the strategy "
+        "says.",
+        choices=("strategy", "none", "1", "2", "3"),
+    )
+    representation_loss: str = option(
+        "kld",
+        "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the "
+        "projection is then linear, since gelu cannot reach the targets), better where states "
+        "hardly differ, as those of [CLS] do in classification.",
+        choices=("kld", "mse"),
+    )
+    alpha: float = option(1.0, "Weight of the label loss in a joint stage (Eq. 7).", low=0.0)
+    beta: float = option(
+        1.0, "Weight of the representation loss in a joint stage (Eq. 7).", low=0.0
+    )
+    gamma: float = option(1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0)
+    batch_size: int = option(512, "Sentences in a batch of distillation.", low=1)
+    learning_rate: float = option(
+        1e-3, "Learning rate at the start of a step (Adam, cosine).", low=1e-12
+    )
+    final_learning_rate: float = option(1e-8, "Learning rate at the end of a step.", low=0.0)
+    label_learning_rate: float = option(
+        0.0,
+        "Learning rate at the start of the label steps that follow distillation (stage 3 of D4); "
+        "0: --learning_rate. A lower one keeps few labels from undoing what was distilled.",
+        low=0.0,
+    )
+    representation_epochs: tuple[int, ...] = option(
+        (8,), f"Epochs on the representation loss: {_EPOCHS}.", low=0
+    )
+    logit_epochs: tuple[int, ...] = option(
+        (1, 2, 8, 12),
+        f"Epochs on the logit loss, also beside other losses: {_EPOCHS}.",
+        low=0,
+    )
+    label_epochs: tuple[int, ...] = option(
+        (10,), f"Epochs on the label loss alone: {_EPOCHS}.", low=0
+    )
+    select_by: str = option(
+        "loss",
+        "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or "
+        "accuracy.",
+        choices=("loss", "metric"),
+    )
+    transfer_validation: int = option(
+        2000, "Transfer sentences held out to validate stages 1 and 2 (at most a tenth).", low=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        special = {"strategy", "none"} & set(self.unfreeze)
+        if special and len(self.unfreeze) > 1:
+            raise ConfigError(
+                "--unfreeze is 'strategy', 'none', or a list of stages. Received: "
+                f"unfreeze={','.join(self.unfreeze)}"
+            )
+        for name in ("learning_rate", "label_learning_rate"):
+            start = getattr(self, name) or self.learning_rate
+            if self.final_learning_rate > start:
+                raise ConfigError(
+                    f"--final_learning_rate must not be above --{name}. Received: "
+                    f"final_learning_rate={self.final_learning_rate} {name}={start}"
+                )

@@ -1,0 +1,63 @@
+"""Where a run lives, how far it goes, and on what it computes."""
+
+from dataclasses import dataclass
+
+from xtremedistil.config.option import Checked, option
+from xtremedistil.runtime.errors import ConfigError
+
+STAGES = ("teacher", "targets", "1", "2", "3", "all")
+
+
+@dataclass(frozen=True)
+class RunConfig(Checked):
+    """Where, how far, on what."""
+
+    output_dir: str = option("out", "Directory of the run: everything it makes goes there.")
+    stage: str = option(
+        "all",
+        "How far to go; whatever that needs and is not there yet is made first. all: to scores "
+        "and export.",
+        choices=STAGES,
+    )
+    seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
+    export: bool = option(True, "Export the student as a SavedModel at the end of --stage=all.")
+    overwrite: bool = option(False, "Make again what another configuration left in --output_dir.")
+    jit_compile: bool = option(
+        False, "Compile training with XLA: slower on a CPU, measure it on a GPU."
+    )
+    mixed_precision: str = option(
+        "off", "Half-precision arithmetic in training.", choices=("off", "float16", "bfloat16")
+    )
+    shared_dir: str = option(
+        "",
+        "Folder where several runs share the parts that they have in common: data, teacher, "
+        "targets, steps. Empty: each run keeps its own in --output_dir.",
+    )
+    save_every: float = option(
+        300.0, "Seconds between two saves of a training step's state.", low=0.0
+    )
+    deterministic: bool = option(
+        False,
+        "Make a GPU give the same weights twice (TensorFlow's op determinism); slower. A CPU does "
+        "so anyway.",
+    )
+    targets: str = option(
+        "stored",
+        "Where the teacher's targets come from. stored: one pass, kept on disk. live: the teacher "
+        "runs inside each training step, for a transfer set whose targets the disk cannot hold.",
+        choices=("stored", "live"),
+    )
+    distribution: str = option(
+        "none",
+        "Devices to train on, with tf.distribute. none: one. mirrored: all GPUs of this machine. "
+        "multi_worker: all workers that TF_CONFIG names, which share --output_dir.",
+        choices=("none", "mirrored", "multi_worker"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.jit_compile and self.distribution != "none":
+            raise ConfigError(
+                "--jit_compile goes with --distribution=none: replicas exchange gradients inside "
+                f"the step, which XLA cannot compile. Received: distribution={self.distribution}"
+            )

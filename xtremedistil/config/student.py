@@ -1,0 +1,56 @@
+"""The model to distil into."""
+
+from dataclasses import dataclass
+
+from xtremedistil.config.option import Checked, option
+from xtremedistil.runtime.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class StudentConfig(Checked):
+    """The model to distil into."""
+
+    student: str = option(
+        "bilstm",
+        "Encoder of the student: one BiLSTM, or Transformer blocks of width --embedding_dim.",
+        choices=("bilstm", "transformer"),
+    )
+    embedding_dim: int = option(300, "Width E of the student's word embeddings.", low=1)
+    hidden_size: int = option(600, "Units H of each direction of the BiLSTM.", low=1)
+    depth: int = option(2, "Blocks of a Transformer student.", low=1)
+    dropout: float = option(
+        0.2, "Dropout after embeddings, encoder and projection.", low=0.0, high=0.99
+    )
+    embeddings: str = option(
+        "svd",
+        "Start of the word embeddings (Table 14). svd: truncated SVD of the fine-tuned teacher's "
+        "table; svd-pretrained: of the checkpoint's; teacher: the fine-tuned table itself; "
+        "ppa-14, ppa-17: PCA with post-processing; glove, fasttext: --vector_file; random.",
+        choices=(
+            "svd",
+            "svd-pretrained",
+            "teacher",
+            "ppa-14",
+            "ppa-17",
+            "glove",
+            "fasttext",
+            "random",
+        ),
+    )
+    vector_file: str = option(
+        "", "Text file of vectors for --embeddings=glove or fasttext: `token v1 ... vE` a line."
+    )
+    heads_on: str = option(
+        "projection",
+        "What the heads read: the projected representation (Table 4), or the encoder's states "
+        "(Eq. 1 and 3).",
+        choices=("projection", "states"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.embeddings in ("glove", "fasttext")) != bool(self.vector_file):
+            raise ConfigError(
+                "--vector_file goes with --embeddings=glove or fasttext, and they with it. "
+                f"Received: embeddings={self.embeddings} vector_file={self.vector_file!r}"
+            )

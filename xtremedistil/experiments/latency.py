@@ -1,0 +1,105 @@
+"""The latency of a sweep's students beside their teacher, all in one process (Table 16, Figures 1
+and 3).
+
+Each run measures its own latency too, when it ends; but a sweep runs for hours, and what else the
+machine did meanwhile differs from run to run. Latency needs no training: planned runs have one.
+"""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from xtremedistil.benchmark.clock import model_latency
+from xtremedistil.config import Config
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.sample import vocabulary_dir
+from xtremedistil.report.collected import LATENCY, Result, load
+from xtremedistil.runtime import files
+from xtremedistil.runtime.environment import hardware, versions
+from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.parts import run_lock
+from xtremedistil.students.shape import StudentShape
+from xtremedistil.students.student import LOGIT_HEAD, build_student
+from xtremedistil.teachers.teacher import build_teacher, open_checkpoint
+
+_TEACHER = "teacher"
+# The flags of a sweep that decide a student's shape, and their fields there.
+_SIZES = {
+    "student": "encoder",
+    "embedding_dim": "embedding_dim",
+    "hidden_size": "hidden_size",
+    "depth": "depth",
+}
+
+
+def time_sweep(folder: str, rounds: int = 50) -> str:
+    """Measures a sweep's students, one of each size, and their teacher, with random weights.
+
+    Args:
+        folder: of a sweep; one student at least is done, which says what the teacher is.
+        rounds: timed calls of each model at batch 1; at batch 32, three tenths of them.
+
+    Returns:
+        The path of `latency.json`, which reports read instead of the runs' own latencies: by run,
+        its `parameters`, `compression` and `latency`.
+
+    Raises:
+        ArtifactError: the folder holds no sweep, or no student in it is done, or several teachers.
+    """
+    collected = load(folder)
+    done = [result for result in collected.done if not result.flags["teacher_per_language"]]
+    if not collected.sweep or not done:
+        raise ArtifactError(
+            f"{folder}: latency is measured for a sweep (sweep.json) of which a student is done. "
+            f"Received: {collected.progress}"
+        )
+    students = [r for r in collected.results if not r.flags["teacher_per_language"]]
+    shapes = _shapes(students, done[0])
+    model, pieces, parameters = _teacher(done)
+    distinct = {str(shape): shape for shape in shapes.values()}
+    models = {
+        name: (build_student(shape, dropout=0.0), shape.vocabulary_size, LOGIT_HEAD)
+        for name, shape in distinct.items()
+    }
+    with run_lock(folder):
+        by_batch = {1: rounds, 32: max(1, rounds * 3 // 10)}
+        found = model_latency({_TEACHER: (model, pieces, "logits"), **models}, by_batch)
+        runs = {
+            id: {
+                "parameters": shape.deployed_parameters,
+                "compression": parameters / shape.deployed_parameters,
+                "latency": {_TEACHER: found[_TEACHER], "student": found[str(shape)]},
+            }
+            for id, shape in shapes.items()
+        }
+        facts = {"rounds": by_batch, "load": os.getloadavg()[0]}
+        path = os.path.join(folder, LATENCY)
+        content = {"runs": runs, "hardware": hardware(), "versions": versions(), **facts}
+        files.write_json(path, content)
+    return path
+
+
+def _shapes(results: Sequence[Result], done: Result) -> dict[str, StudentShape]:
+    """By run, its student's shape; a planned one has that of a finished one, but for its axes."""
+    shapes = {}
+    for result in results:
+        values = (result.values or done.values)["student"]["shape"]
+        axes = {field: result.flags[flag] for flag, field in _SIZES.items() if flag in result.axes}
+        shapes[result.id] = dataclasses.replace(StudentShape(**values), **axes)
+    return shapes
+
+
+def _teacher(done: Sequence[Result]) -> tuple[Any, int, int]:
+    """The teacher of these runs, its pieces and its parameters."""
+    names = {result.flags["teacher"]: result for result in done}
+    if len(names) > 1:
+        raise ArtifactError(
+            f"latency is measured beside one teacher. Received: {', '.join(sorted(names))}"
+        )
+    first = done[0].values
+    config = Config.from_dict(first["config"])
+    checkpoint = open_checkpoint(config.teacher, first["task"], vocabulary_dir())
+    labels = LabelSet(tuple(first["data"]["labels"]), first["task"])
+    model = build_teacher(checkpoint.config, labels)
+    return model, checkpoint.config.vocabulary_size, first["teacher"]["parameters"]

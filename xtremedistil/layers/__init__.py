@@ -1,0 +1,1 @@
+"""What teachers and students have in common: layers, and weights on disk."""

@@ -1,1 +1,0 @@
-"""Teacher and student as functional Keras models, and their weights on disk."""

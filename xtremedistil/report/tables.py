@@ -1,0 +1,68 @@
+"""Tables 1 to 17 of the paper, with what was measured beside what was published.
+
+A measured number stands where a finished run gave it, averaged over the seeds of one setting, with
+its spread. Whatever was not measured is shown as missing; nothing is guessed or carried over from
+another setting.
+"""
+
+from collections.abc import Callable, Mapping
+
+from xtremedistil.report import tables_choices, tables_ner, tables_texts
+from xtremedistil.report.collected import Collected
+from xtremedistil.report.table import Table
+from xtremedistil.runtime.errors import ConfigError
+
+BUILDERS: Mapping[int, Callable[[Collected], Table]] = {
+    1: tables_texts.table_1,
+    2: tables_texts.table_2,
+    3: tables_ner.table_3,
+    4: tables_ner.table_4,
+    5: tables_ner.table_5,
+    6: tables_ner.table_6,
+    7: tables_texts.table_7,
+    8: tables_texts.table_8,
+    9: tables_texts.table_9,
+    10: tables_choices.table_10,
+    11: tables_choices.table_11,
+    12: tables_choices.table_12,
+    13: tables_choices.table_13,
+    14: tables_choices.table_14,
+    15: tables_choices.table_15,
+    16: tables_choices.table_16,
+    17: tables_ner.table_17,
+}
+# Tables of one flag: a single value of it compares nothing.
+_VARIED = {
+    3: ("strategy", "transfer_per_language"),
+    11: ("dropout",),
+    12: ("batch_size",),
+    13: ("teacher_layer",),
+    14: ("embeddings",),
+}
+
+
+def build_table(table: int, collected: Collected) -> Table:
+    """A table of the paper, with the measured numbers that a folder has for it.
+
+    Args:
+        table: its number, 1 to 17.
+        collected: the results.
+
+    Raises:
+        ConfigError: there is no such table.
+        ArtifactError: runs that would enter it do not compare.
+    """
+    if table not in BUILDERS:
+        raise ConfigError(
+            f"--table must be one of {', '.join(map(str, BUILDERS))}. Received: table={table}"
+        )
+    return BUILDERS[table](collected)
+
+
+def has_something(table: Table, collected: Collected) -> bool:
+    """Whether a table belongs on a page: something in it is measured, and what it varies was
+    varied."""
+    shown = [result for result in collected.done if result.id in table.runs]
+    names = _VARIED.get(table.number, ())
+    varied = any(len({r.flags.get(name) for r in shown}) > 1 for name in names)
+    return bool(shown) and (varied or not names)

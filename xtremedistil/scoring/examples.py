@@ -1,0 +1,83 @@
+"""A student's scores on labeled data, as it is served: by the predictor, on whole sentences."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from xtremedistil.config import DataConfig
+from xtremedistil.data.formats import Example
+from xtremedistil.data.sources import Reader, find_sources
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.scoring.metrics import by_language, entity_scores
+
+_CHUNK = 1024
+
+
+class Predictor(Protocol):
+    """What is scored: `serving.python.predictor.Predictor`, or anything that answers alike."""
+
+    task: str
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> Sequence[Any]:
+        """Answers with `tags`, for sentences whose words are known."""
+
+    def classify(self, texts: Sequence[str]) -> Sequence[Any]:
+        """Answers with a `label`."""
+
+
+def read_split(data_dir: str, split: str, task: str) -> list[Example]:
+    """The examples of a split of a data folder.
+
+    Args:
+        data_dir: as a run's.
+        split: `train`, `dev` or `test`.
+        task: `ner` or `classification`.
+
+    Raises:
+        DataError: a file is missing, or not as it must be.
+    """
+    config = DataConfig(data_dir=data_dir, task=task)
+    sources = find_sources(config)[split]
+    if not sources:
+        raise DataError(f"{data_dir}: no {split} file. Received: split={split}")
+    return list(Reader(config).examples(sources))
+
+
+def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any]:
+    """Scores a student.
+
+    Args:
+        predictor: the student.
+        examples: labeled sentences or texts.
+
+    Returns:
+        `f1` and the other scores of `metrics.entity_scores`, or `accuracy`: in percent, with
+        `mean`, `std` and `per_language`; and `sentences`.
+    """
+    true, found, languages = [], [], []
+    for chunk in _chunks(examples):
+        true += [list(example.tags) for example in chunk]
+        languages += [example.language for example in chunk]
+        if predictor.task == "ner":
+            tagged = predictor.tag_words([example.words for example in chunk])
+            found += [answer.tags for answer in tagged]
+        else:
+            answers = predictor.classify([" ".join(example.words) for example in chunk])
+            found += [[answer.label] for answer in answers]
+    names = sorted(set(languages))
+    language = np.array([names.index(name) for name in languages], np.int64)
+    if predictor.task == "ner":
+        scores, _ = entity_scores(true, found, language, names)
+    else:
+        right = np.array([a == b for a, b in zip(true, found, strict=True)], np.int64)
+        counts = np.stack([right, np.ones_like(right), np.ones_like(right)], axis=1)
+        scores = {"accuracy": by_language(counts, 2, language, names)}
+    return {**scores, "sentences": len(true)}
+
+
+def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    rest = iter(examples)
+    while chunk := list(itertools.islice(rest, _CHUNK)):
+        yield chunk

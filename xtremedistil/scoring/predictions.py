@@ -1,0 +1,169 @@
+"""Predictions and scores of a model on encoded sentences: the same code for teacher and student.
+
+The student reads sentences whole, as it is served. A model with a position limit, the teacher,
+reads a longer sentence in windows that overlap by half, and each piece is taken from the window
+where it stands farthest from an edge. With a limit of `--max_seq_length` on scoring too (the
+paper's setting), words cut off count as O.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil.data.batches import ordered_batches
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.windows import windows
+from xtremedistil.scoring.metrics import accuracy_scores, entity_scores
+
+# (batch, length) int32 full-vocabulary ids, padded with zeros, and their mask -> logits.
+Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+BATCH_PIECES = 8192
+
+
+def forward_of(
+    model: keras.Model, output: str | tuple[str, ...], rows: np.ndarray | None = None
+) -> Forward:
+    """A forward pass on ids of the full vocabulary.
+
+    Args:
+        model: a teacher or a student, from ids to a dict of outputs.
+        output: the output to give, or several, to be given in a dict.
+        rows: `(full vocabulary,)`: the student's row of each piece; None for a teacher.
+    """
+
+    def outputs(ids: tf.Tensor) -> Any:
+        found = model(ids, training=False)
+        return found[output] if isinstance(output, str) else {name: found[name] for name in output}
+
+    run = tf.function(outputs, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+
+    def forward(ids: np.ndarray, mask: np.ndarray) -> Any:
+        return tf.nest.map_structure(
+            np.asarray,
+            run(ids if rows is None else np.where(mask > 0, rows[ids], 0).astype(np.int32)),
+        )
+
+    return forward
+
+
+def predict_classes(
+    forward: Forward, rows: Ragged, labels: LabelSet, limit: int | None = None
+) -> np.ndarray:
+    """The best class of each piece (NER), or of each text.
+
+    Args:
+        forward: the model.
+        rows: encoded sentences with `ids`.
+        labels: decodes; a marker is never chosen.
+        limit: pieces that the model can read at once, or None.
+
+    Returns:
+        int32 classes, `(total pieces,)` or `(texts,)`.
+    """
+    if labels.task == "classification":
+        return _forward_all(forward, rows if limit is None else rows.truncate(limit), labels)
+    if limit is None or rows.lengths.max(initial=0) <= limit:
+        return _forward_all(forward, rows, labels)
+    parts, taken_from, position = windows(rows, limit)
+    return _forward_all(forward, parts, labels)[parts.offsets[taken_from] + position]
+
+
+def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray:
+    rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
+    per_piece = labels.task == "ner"
+    out = np.zeros(rows.offsets[-1] if per_piece else len(rows), np.int32)
+    for chosen, batch in ordered_batches(rows, BATCH_PIECES):
+        classes = labels.decode(np.asarray(forward(batch["ids"], batch["mask"])))
+        if per_piece:
+            real = batch["mask"] > 0
+            where = rows.offsets[chosen][:, None] + np.arange(real.shape[1])
+            out[where[real]] = classes[real]
+        else:
+            out[chosen] = classes
+    return out
+
+
+def word_tags(classes: np.ndarray, rows: Ragged, labels: LabelSet) -> list[list[str]]:
+    """Tags of words, from the classes of pieces.
+
+    Args:
+        classes: `(total pieces,)`.
+        rows: sentences with `first`.
+        labels: names the classes.
+    """
+    starts = np.flatnonzero(rows.pieces["first"])
+    names = np.array(labels.names, object)[classes[starts]]
+    ends = np.searchsorted(starts, rows.offsets[1:-1])
+    return [part.tolist() for part in np.split(names, ends)]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of some sentences.
+
+    Attributes:
+        classes: int32, `(total pieces,)` or `(texts,)`.
+        words_cut_off: words that it never saw, which count as O.
+    """
+
+    classes: np.ndarray
+    words_cut_off: int = 0
+
+
+def predict(
+    forward: Forward,
+    rows: Ragged,
+    labels: LabelSet,
+    limit: int | None = None,
+    cut: int | None = None,
+) -> Prediction:
+    """Predicts, perhaps within the paper's limit on length.
+
+    Args:
+        forward: the model.
+        rows: sentences with `ids` and `first`.
+        labels: the classes.
+        limit: as in `predict_classes`.
+        cut: read only so many pieces of each sentence; words beyond count as O.
+    """
+    if cut is None or labels.task == "classification":
+        seen = rows if cut is None else rows.truncate(cut)
+        return Prediction(predict_classes(forward, seen, labels, limit))
+    place = np.arange(rows.offsets[-1]) - np.repeat(rows.offsets[:-1], rows.lengths)
+    beyond = (place >= cut - 1) & (np.repeat(rows.lengths, rows.lengths) > cut)
+    classes = np.full(rows.offsets[-1], labels.names.index("O"), np.int32)
+    short = rows.truncate(cut)
+    found = predict_classes(forward, short, labels, limit)
+    last = np.zeros(len(found), bool)
+    last[short.offsets[1:] - 1] = short.lengths < rows.lengths  # the [SEP] that was moved up
+    classes[~beyond] = found[~last]
+    return Prediction(classes, int((beyond & (rows.pieces["first"] > 0)).sum()))
+
+
+def score(
+    prediction: Prediction, rows: Ragged, labels: LabelSet, languages: Sequence[str]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Scores a prediction.
+
+    Args:
+        prediction: of `predict`, for these rows.
+        rows: labeled sentences with `first`, `labels`, `language`.
+        labels: the classes.
+        languages: names of `language`.
+
+    Returns:
+        The scores of `metrics.entity_scores`, with `words_cut_off`, or of
+        `metrics.accuracy_scores`; and the counts per sentence.
+    """
+    language = rows.sentences["language"]
+    if labels.task == "classification":
+        return accuracy_scores(rows.sentences["labels"], prediction.classes, language, languages)
+    true = word_tags(rows.pieces["labels"], rows, labels)
+    predicted = word_tags(prediction.classes, rows, labels)
+    scores, counts = entity_scores(true, predicted, language, languages)
+    return scores | {"words_cut_off": prediction.words_cut_off}, counts

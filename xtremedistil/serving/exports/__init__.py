@@ -1,0 +1,1 @@
+"""A student in other formats, each compared with it before it is handed over."""

@@ -1,0 +1,1 @@
+"""Text to entities as a TensorFlow graph."""

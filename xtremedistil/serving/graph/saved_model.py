@@ -1,0 +1,327 @@
+"""A student as a TF SavedModel that reads raw text and needs tensorflow and tensorflow_text
+alone."""
+
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from xtremedistil.data.labels import CONTINUATION, IGNORED
+from xtremedistil.runtime import files
+from xtremedistil.serving.graph.tokenizer import GraphTokenizer, Words
+from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
+from xtremedistil.serving.python.entities import OUTSIDE, begin_table, entity_type, inside_table
+from xtremedistil.serving.python.keras_network import window_of
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.shape import BILSTM
+
+# Up to so many texts at once, one op for all time steps is faster than Keras's loop.
+SMALL_BATCH = 4
+
+
+class _Network(tf.Module):
+    """A student's network, expressed as suits a CPU."""
+
+    def __init__(self, bundle: Bundle, jit_compile: bool):
+        super().__init__(name="network")
+        self.model = bundle.model
+        self.shape = bundle.shape
+        self.head = bundle.head
+        self.whole = tf.function(
+            lambda ids: self.model(ids, training=False), jit_compile=jit_compile or None
+        )
+        self.blocks = bundle.shape.encoder == BILSTM and not jit_compile
+
+    def __call__(self, ids: tf.Tensor) -> tf.Tensor:
+        """Logits of ids, as the student's model gives them."""
+        if not self.blocks:
+            return self.whole(ids)
+        small = tf.shape(ids)[0] <= SMALL_BATCH
+        return tf.cond(small, lambda: self._in_blocks(ids), lambda: self.whole(ids))
+
+    def _in_blocks(self, ids: tf.Tensor) -> tf.Tensor:
+        """The same with one `BlockLSTMV2` op per direction: padding comes last, so that the forward
+        one meets it after all that counts, and the backward one after its text is reversed."""
+        layer, encoder = self.model.get_layer, self.model.get_layer("encoder")
+        lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, 0), tf.int32), axis=1)
+        x = tf.gather(layer("embeddings").embeddings.value, ids)
+        forward = self._one_way(x, encoder.forward_layer.cell)
+        back = self._one_way(tf.reverse_sequence(x, lengths, 1), encoder.backward_layer.cell)
+        if self.shape.task == "classification":
+            last = tf.maximum(lengths - 1, 0)
+            parts = [tf.gather(way, last, batch_dims=1) for way in (forward, back)]
+        else:
+            parts = [forward, tf.reverse_sequence(back, lengths, 1)]
+        states = tf.concat(parts, axis=-1)
+        if self.shape.heads_on == "projection":
+            states = layer("projection")(states)
+        return layer(self.head)(states)
+
+    def _one_way(self, x: tf.Tensor, cell: Any) -> tf.Tensor:
+        """States of one direction, `(batch, length, units)`."""
+        zeros = tf.zeros([tf.shape(x)[0], self.shape.hidden_size])
+        unused = tf.zeros([self.shape.hidden_size])
+        found = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.shape(x, tf.int64)[1],
+            x=tf.transpose(x, [1, 0, 2]),
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=tf.concat([cell.kernel.value, cell.recurrent_kernel.value], axis=0),
+            wci=unused,
+            wcf=unused,
+            wco=unused,
+            b=cell.bias.value,
+            cell_clip=0.0,
+        )
+        return tf.transpose(found.h, [1, 0, 2])
+
+
+class _Served(tf.Module):
+    """What both kinds of student share: raw text to pieces to logits."""
+
+    def __init__(self, bundle: Bundle, name: str, jit_compile: bool):
+        super().__init__(name=name)
+        self.tokenizer = GraphTokenizer(bundle.tokenizer)
+        self.network = _Network(bundle, jit_compile)
+        self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
+        self.window = window_of(bundle.shape)
+        self.classes = bundle.shape.classes
+        self.same_width = jit_compile
+
+    def _read(self, texts: tf.Tensor, raw: bool) -> tuple[tf.Tensor, Words]:
+        """Logits of each word, `(words, classes)`, or of each text, `(texts, classes)`; and the
+        words."""
+        words = self.tokenizer.words(texts, raw)
+        pieces, first = self.tokenizer.sentences(self.tokenizer.pieces(words.words))
+        ids = pieces.with_values(tf.gather(self.rows, pieces.values))
+        text, places = tf.cast(first.value_rowids(), tf.int32), first.values
+        longest = tf.reduce_max(ids.row_lengths())
+        short = (longest <= self.window) & (longest * ids.nrows() <= PIECES_AT_ONCE)
+        logits = tf.cond(
+            short,
+            lambda: self._whole(ids, text, places),
+            lambda: self._in_windows(ids, text, places),
+        )
+        return logits, words
+
+    def _whole(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        logits = self.network(ids.to_tensor(0))
+        if len(logits.shape) == 2:
+            return logits
+        return tf.gather_nd(logits, tf.stack([text, places], axis=1))
+
+    def _in_windows(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        found = windows(ids, self.window)
+        logits = in_parts(self.network, found.ids, self.classes, self.same_width)
+        if self.network.shape.task == "classification":
+            return tf.math.segment_mean(logits, found.text)
+        return tf.gather(logits, find(found, text, places))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="ids")])
+    def predict(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Logits of `ids`, rows of the student's table, 0 where padded."""
+        return {"logits": self.network(ids)}
+
+
+class ServedTagger(_Served):
+    """Raw text to tags and entities, in one graph.
+
+    Signatures: `tag` (also the default) and `tag_words`, where white space alone separates words,
+        read `texts`, strings, and give for each text, padded to the longest:
+    `words`, `tags`, `scores` (probability of the tag among the entity tags), `starts` and `ends`
+        (characters), `byte_starts` and `byte_ends` (-1 where padded), and `counts` (words);
+    `entity_types`, `entity_texts`, `entity_starts`, `entity_ends`, `entity_byte_starts`,
+        `entity_byte_ends`, `entity_scores` (mean of the words' scores) and `entity_counts`.
+    `predict` reads `ids`, rows of the student's table, and gives `logits`.
+    """
+
+    def __init__(self, bundle: Bundle, jit_compile: bool = False):
+        super().__init__(bundle, "tagger", jit_compile)
+        names = [bundle.labels.names[i] for i in bundle.labels.entity_ids]
+        self.entities = tf.constant(bundle.labels.entity_ids)
+        self.names = tf.constant(names)
+        self.types = tf.constant([entity_type(name) for name in names])
+        self.begins = tf.constant(begin_table(names))
+        self.outside = names.index(OUTSIDE)
+        self.inside = tf.constant(inside_table(names))
+        self.continuation = bundle.labels.marker(CONTINUATION)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+    def tag(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Words, tags, scores, places and entities of raw text."""
+        return self._tag(texts, raw=True)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+    def tag_words(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The same of text whose words are separated by white space."""
+        return self._tag(texts, raw=False)
+
+    def _tag(self, texts: tf.Tensor, raw: bool) -> dict[str, tf.Tensor]:
+        logits, words = self._read(texts, raw)
+        probabilities = tf.nn.softmax(tf.gather(logits, self.entities, axis=-1))
+        tags = words.words.with_values(tf.argmax(probabilities, axis=-1, output_type=tf.int32))
+        scores = tags.with_values(tf.reduce_max(probabilities, axis=-1))
+        if self.continuation != IGNORED:
+            tags, scores = self._continue(words, logits, tags, scores)
+        found = {
+            "words": words.words,
+            "tags": tags.with_values(tf.gather(self.names, tags.values)),
+            "scores": scores,
+            "starts": words.starts,
+            "ends": words.ends,
+            "byte_starts": words.byte_starts,
+            "byte_ends": words.byte_ends,
+            **self._entities(words, tags, scores),
+        }
+        answer = {name: part.to_tensor(_PADDING.get(part.dtype)) for name, part in found.items()}
+        counts = {"counts": words.words, "entity_counts": found["entity_types"]}
+        lengths = {k: tf.cast(part.row_lengths(), tf.int32) for k, part in counts.items()}
+        return {**answer, **lengths}
+
+    def _continue(
+        self, words: Words, logits: tf.Tensor, tags: tf.RaggedTensor, scores: tf.RaggedTensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """As in `Predictor`: a word that goes on where the one before ends, and that the network
+        takes for a later piece of it, has its tag."""
+        continues = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), self.continuation)
+        ends = tf.roll(words.ends.values, 1, 0)
+        continues &= ~_begins_row(tags) & tf.equal(words.starts.values, ends)
+        # The last word up to each that stands for itself.
+        stands = tf.where(~continues)[:, 0]
+        of = tf.gather(stands, tf.cumsum(tf.cast(~continues, tf.int32)) - 1)
+        now = tf.gather(tags.values, of)
+        now = tf.where(continues, tf.gather(self.inside, now), now)
+        return tags.with_values(now), scores.with_values(tf.gather(scores.values, of))
+
+    def _entities(
+        self, words: Words, tags: tf.RaggedTensor, scores: tf.RaggedTensor
+    ) -> dict[str, tf.RaggedTensor]:
+        now = tags.values
+        before = tf.where(_begins_row(tags), self.outside, tf.roll(now, 1, 0))
+        begins = tf.gather_nd(self.begins, tf.stack([before, now], axis=1))
+        number = tf.where(
+            tf.not_equal(now, self.outside), tf.cumsum(tf.cast(begins, tf.int32)) - 1, -1
+        )
+        inside = number >= 0
+        rows = tf.boolean_mask(tags.value_rowids(), begins)
+
+        def of_begin(values: tf.Tensor) -> tf.RaggedTensor:
+            return tf.RaggedTensor.from_value_rowids(
+                tf.boolean_mask(values, begins), rows, tags.nrows(), validate=False
+            )
+
+        kept, total = tf.boolean_mask(number, inside), tf.size(rows)
+        types = of_begin(tf.gather(self.types, now))
+
+        def of_words(reduce: Any, part: tf.RaggedTensor) -> tf.RaggedTensor:
+            return types.with_values(reduce(tf.boolean_mask(part.values, inside), kept))
+
+        of_tokens = _of_tokens(number, words.is_word.values)
+        tokens, of_tokens = (
+            tf.boolean_mask(part, of_tokens >= 0) for part in (words.tokens.values, of_tokens)
+        )
+        texts = tf.strings.unsorted_segment_join(tokens, of_tokens, total)
+        return {
+            "entity_types": types,
+            "entity_texts": types.with_values(texts),
+            "entity_starts": of_begin(words.starts.values),
+            "entity_ends": of_words(tf.math.segment_max, words.ends),
+            "entity_byte_starts": of_begin(words.byte_starts.values),
+            "entity_byte_ends": of_words(tf.math.segment_max, words.byte_ends),
+            "entity_scores": of_words(tf.math.segment_mean, scores),
+        }
+
+
+def _begins_row(values: tf.RaggedTensor) -> tf.Tensor:
+    """`(values,)` bool: which values are the first of their row."""
+    rows = values.value_rowids()
+    differs = tf.not_equal(rows, tf.roll(rows, 1, 0))
+    return tf.logical_or(differs, tf.equal(tf.range(tf.size(rows)), 0))
+
+
+_PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
+
+
+def _of_tokens(of_words: tf.Tensor, is_word: tf.Tensor) -> tf.Tensor:
+    """Entity numbers of tokens, from those of words: white space is in an entity when the words on
+    both sides are in the same one."""
+    padded = tf.concat([[-1], of_words, [-1]], axis=0)
+    seen = tf.cumsum(tf.cast(is_word, tf.int32))
+    before, after = tf.gather(padded, seen), tf.gather(padded, seen + 1)
+    return tf.where(tf.logical_or(is_word, tf.equal(before, after)), before, -1)
+
+
+class ServedClassifier(_Served):
+    """Raw text to a class, in one graph.
+
+    Signatures: `classify` (also the default) reads `texts`, strings, and gives `labels`,
+        `(batch,)`, and `scores`, `(batch, classes)` probabilities in the order of the bundle's
+        labels. `predict` as in `ServedTagger`.
+    """
+
+    def __init__(self, bundle: Bundle, jit_compile: bool = False):
+        super().__init__(bundle, "classifier", jit_compile)
+        self.names = tf.constant(list(bundle.labels.names))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
+    def classify(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The best class of each text, and the probabilities of all."""
+        scores = tf.nn.softmax(self._read(texts, raw=True)[0])
+        return {"labels": tf.gather(self.names, tf.argmax(scores, axis=-1)), "scores": scores}
+
+
+def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> None:
+    """Writes the SavedModel of a student's folder.
+
+    Args:
+        student: folder of a bundle.
+        folder: where the SavedModel goes; what is there is replaced when the new one is whole.
+        jit_compile: compile the network with XLA, which a server must then be told to allow.
+    """
+    # A GPU at export time must not leave its ops in a CPU's graph.
+    bundle = Bundle.load(student, fused=False)
+    if bundle.labels.task == "ner":
+        served: Any = ServedTagger(bundle, jit_compile)
+        signatures = {"tag": served.tag, "tag_words": served.tag_words}
+    else:
+        served = ServedClassifier(bundle, jit_compile)
+        signatures = {"classify": served.classify}
+    signatures["serving_default"] = next(iter(signatures.values()))
+    signatures["predict"] = served.predict
+    part = files.beside(folder, "part")
+    files.remove(part)
+    files.make_folder(os.path.dirname(folder) or ".")
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TensorFlow's notes on names and shards
+    try:
+        tf.saved_model.save(served, part, signatures=signatures)
+    finally:
+        logging.set_verbosity(verbosity)
+    files.remove(folder)
+    files.rename(part, folder)
+
+
+def answer_texts(folder: str, texts: list[str]) -> list[Any]:
+    """What a SavedModel on disk answers.
+
+    Args:
+        folder: of `export_saved_model`.
+        texts: words separated by spaces.
+
+    Returns:
+        For each text, its words with their tags, as pairs; or for a classifier, its label.
+    """
+    signatures = tf.saved_model.load(folder).signatures
+    name = "classify" if "classify" in signatures else "tag_words"
+    answer = {k: np.asarray(v) for k, v in signatures[name](texts=tf.constant(texts)).items()}
+    if "labels" in answer:
+        return [label.decode("utf-8") for label in answer["labels"]]
+    return [
+        [
+            [word.decode("utf-8"), tag.decode("utf-8")]
+            for word, tag in zip(words[:n], tags[:n], strict=True)
+        ]
+        for words, tags, n in zip(answer["words"], answer["tags"], answer["counts"], strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Text to entities in Python, whatever runs the network."""

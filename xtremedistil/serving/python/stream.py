@@ -1,0 +1,115 @@
+"""Lines in, answers out: as a stream, in order, in flat memory, on every core."""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.python.answers import Classified, Entity, Tagged
+from xtremedistil.serving.python.predictor import Predictor
+
+FORMATS = ("json", "conll")
+_CHUNK_LINES = 1024
+_CHUNK_CHARACTERS = 1 << 20
+_DIGITS = 4
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+_quoted = json.encoder.encode_basestring  # a string as that encoder writes it
+
+
+def read_lines(files: Iterable[BinaryIO]) -> Iterator[str]:
+    """The lines of open files, without their ends. What is not UTF-8 is read as U+FFFD."""
+    for file in files:
+        for line in file:
+            yield line.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+
+
+def predict_lines(
+    predictor: Predictor,
+    lines: Iterable[str],
+    output: str = "json",
+    workers: int = 1,
+    pretokenized: bool = False,
+) -> Iterator[str]:
+    """Answers lines of text.
+
+    Args:
+        predictor: a student.
+        lines: texts, one each.
+        output: `json`: an object a line, with `text` and `entities` or `label` and `scores`; or
+            `conll`: `word<TAB>tag` lines and an empty line after each text (NER alone).
+        workers: chunks of lines that are worked on at once. With more than one, load the predictor
+            with `threads=1`.
+        pretokenized: white space alone separates words (NER alone).
+
+    Yields:
+        Text to write: the answers to some lines, in their order, each with its line ends.
+
+    Raises:
+        ConfigError: no such output, or one that the student has no use for.
+    """
+    if output not in FORMATS or (output == "conll" and predictor.task != "ner"):
+        raise ConfigError(
+            f"output is json, or for NER conll. Received: output={output!r} task={predictor.task}"
+        )
+    if pretokenized and predictor.task != "ner":
+        raise ConfigError(f"pretokenized text is for NER. Received: task={predictor.task}")
+    work = {"json": _json_lines, "conll": _conll_lines}[output]
+
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for chunk in _chunks(lines):
+                waiting.append(pool.submit(work, predictor, chunk, pretokenized))
+                if len(waiting) > workers:  # the next one is read while all of them work
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
+    chunk, characters = [], 0
+    for line in lines:
+        chunk.append(line)
+        characters += len(line)
+        if len(chunk) >= _CHUNK_LINES or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _json_lines(predictor: Predictor, chunk: list[str], pretokenized: bool) -> str:
+    if predictor.task != "ner":
+        return "".join(map(as_json, predictor.classify(chunk)))
+    return "".join(map(_entities_as_json, chunk, predictor.entities(chunk, pretokenized)))
+
+
+def _conll_lines(predictor: Predictor, chunk: list[str], pretokenized: bool) -> str:
+    return "".join(map(_conll, predictor.tag(chunk, pretokenized)))
+
+
+def as_json(found: Tagged | Classified) -> str:
+    """A JSON object and a line end."""
+    if isinstance(found, Tagged):
+        return _entities_as_json(found.text, found.entities)
+    scores = {label: round(score, _DIGITS) for label, score in found.scores.items()}
+    return _encode({"text": found.text, "label": found.label, "scores": scores}) + "\n"
+
+
+def _entities_as_json(text: str, entities: list[Entity]) -> str:
+    parts = [
+        f'{{"type": {_quoted(name)}, "text": {_quoted(inside)}, "start": {start}, "end": {end}, '
+        f'"score": {round(score, _DIGITS)!r}}}'
+        for name, inside, start, end, score in entities
+    ]
+    return f'{{"text": {_quoted(text)}, "entities": [{", ".join(parts)}]}}\n'
+
+
+def _conll(found: Tagged) -> str:
+    pairs = zip(found.words, found.tags, strict=True)
+    return "".join(f"{word}\t{tag}\n" for word, tag in pairs) + "\n"

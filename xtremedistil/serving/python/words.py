@@ -1,0 +1,121 @@
+"""Where the words of raw text are: one regular expression, read alike by Python and by RE2.
+
+Training words are what white space separates, because training text is tokenized. Raw text is not:
+"(Paris)," would be one word. So, in raw text:
+
+1. white space separates words, as in training;
+2. a CJK ideograph is a word by itself;
+3. each punctuation character at either edge of what is left is a word by itself; inside a word
+   ("Jean-Pierre", "3.14", "l'Oise") it stays;
+4. but single letters that each have a period ("J.", "U.S.") are one word, periods and all.
+
+WordPiece splits at ideographs and punctuation anyway, so the pieces that the model reads are those
+of the whole text whatever the words; only where a tag is read differs.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tokenizers import pre_tokenizers
+
+from xtremedistil.tokenization.wordpiece import WHITESPACE, WORD
+
+# What `tokenizers` takes for CJK ideographs and surrounds by spaces (0x2B820 to 0x2B91F are not
+# among them there).
+IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B920, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+# BERT counts every ASCII symbol as punctuation, beside Unicode's own.
+_ASCII_SYMBOLS = frozenset(c for c in range(33, 127) if not chr(c).isalnum())
+Ranges = tuple[tuple[int, int], ...]
+
+
+def ranges(code_points: Iterable[int]) -> Ranges:
+    """The first and last of each run of code points."""
+    runs: list[list[int]] = []
+    for c in sorted(code_points):
+        if runs and runs[-1][1] == c - 1:
+            runs[-1][1] = c
+        else:
+            runs.append([c, c])
+    return tuple((first, last) for first, last in runs)
+
+
+def re2_class(runs: Ranges) -> str:
+    """The inside of an RE2 character class."""
+    return "".join(f"\\x{{{a:X}}}-\\x{{{b:X}}}" for a, b in runs)
+
+
+def _python_class(runs: Ranges) -> str:
+    return "".join(f"\\U{a:08X}-\\U{b:08X}" for a, b in runs)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Insides of character classes, in the syntax of one engine."""
+
+    ideograph: str
+    punctuation: str
+    letter: str
+
+    def pattern(self) -> str:
+        """A word of raw text."""
+        inside = f"[^{WHITESPACE}{self.ideograph}]"
+        core = f"[^{WHITESPACE}{self.ideograph}{self.punctuation}]"
+        return (
+            rf"(?:[{self.letter}]\.)+|{core}(?:{inside}*{core})?"
+            f"|[{self.punctuation}]|[{self.ideograph}]"
+        )
+
+
+def _is_split_off(character: str) -> bool:
+    """Whether WordPiece takes it for punctuation too: its Unicode tables are not Python's."""
+    return len(pre_tokenizers.BertPreTokenizer().pre_tokenize_str(f"a{character}")) == 2
+
+
+@functools.cache
+def _ranges_of_classes() -> tuple[Ranges, Ranges]:
+    """Punctuation, and letters that are no ideographs."""
+    ideographs = {c for first, last in IDEOGRAPHS for c in range(first, last + 1)}
+    punctuation, letters = set(_ASCII_SYMBOLS), []
+    for c in range(0x110000):
+        category = unicodedata.category(chr(c))
+        if category[0] == "P" and _is_split_off(chr(c)):
+            punctuation.add(c)
+        elif category[0] == "L" and c not in ideographs:
+            letters.append(c)
+    return ranges(punctuation), ranges(letters)
+
+
+def re2_word() -> str:
+    """A word of raw text, for RE2; leftmost-first, as Python matches."""
+    punctuation, letters = _ranges_of_classes()
+    return _Classes(re2_class(IDEOGRAPHS), re2_class(punctuation), re2_class(letters)).pattern()
+
+
+@functools.cache
+def _python_word() -> re.Pattern:
+    punctuation, letters = _ranges_of_classes()
+    classes = (_python_class(runs) for runs in (IDEOGRAPHS, punctuation, letters))
+    return re.compile(_Classes(*classes).pattern())
+
+
+def find_words(text: str, pretokenized: bool = False) -> list[tuple[int, int]]:
+    """The first character of each word of raw text, and the one after its last.
+
+    Args:
+        text: raw text.
+        pretokenized: white space alone separates words, as in training data.
+    """
+    word = WORD if pretokenized else _python_word()
+    return [match.span() for match in word.finditer(text)]

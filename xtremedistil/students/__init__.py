@@ -1,0 +1,1 @@
+"""Models to distil into, and their folders."""

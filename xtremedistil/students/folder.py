@@ -1,0 +1,218 @@
+"""A student's folder without its network: its sizes, its weights by name, and what turns text into
+ids and logits into labels. Needs no TensorFlow, so that a deployed student can do without."""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError, XtremeDistilError
+from xtremedistil.students.shape import StudentShape
+from xtremedistil.tokenization.wordpiece import WordPiece
+
+BUNDLE, WEIGHTS = "bundle.json", "weights.safetensors"
+_ROWS, _FORMAT = "rows.safetensors", 1
+_TOKENIZATION = (_ROWS, "vocab.txt", "tokenizer_config.json")
+# What a description that is not one may cause on its way to a model.
+_MALFORMED = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    SafetensorError,
+)
+KIND = "a student's folder"
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Text to a student's ids, and its logits to labels.
+
+    Attributes:
+        tokenizer: the tokenization, with the full vocabulary.
+        rows: `(full vocabulary,)` int32: each piece's row in the student's table.
+        labels: its classes.
+    """
+
+    tokenizer: WordPiece
+    rows: np.ndarray
+    labels: LabelSet
+
+    def save(self, folder: str) -> tuple[str, ...]:
+        """Writes tokenization and rows.
+
+        Returns:
+            The names of the files.
+        """
+        rows = safetensors.numpy.save({"rows": self.rows})
+        files.write_bytes(os.path.join(folder, _ROWS), rows)
+        return (_ROWS, *self.tokenizer.save(folder))
+
+    def describe(self) -> dict[str, Any]:
+        """What the files of `save` do not say, as JSON values."""
+        return {"task": self.labels.task, "labels": list(self.labels.names)}
+
+    @classmethod
+    def load(cls, folder: str, description: Mapping[str, Any]) -> "Codec":
+        """Reads what `save` wrote and `describe` said.
+
+        Raises:
+            ArtifactError: vocabulary and rows do not fit each other.
+        """
+        if files.exists(foreign := os.path.join(folder, "tokenizer.json")):
+            raise ArtifactError(f"{foreign}: no part of a student; it would replace vocab.txt.")
+        rows = safetensors.numpy.load(files.read_bytes(os.path.join(folder, _ROWS)))["rows"]
+        tokenizer = WordPiece.from_folder(folder)
+        if rows.dtype != np.int32 or rows.shape != (len(tokenizer.vocabulary),) or rows.min() < 0:
+            raise ArtifactError(
+                f"{folder}: every piece of the vocabulary needs a row. Received: "
+                f"{len(tokenizer.vocabulary)} pieces, rows {rows.dtype} {rows.shape}"
+            )
+        return cls(tokenizer, rows, LabelSet(tuple(description["labels"]), description["task"]))
+
+
+def describe_files(folder: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Size and checksum of each file, by name."""
+    return {name: files.describe_file(os.path.join(folder, name)) for name in names}
+
+
+def read_described(
+    folder: str,
+    name: str,
+    kind: str,
+    version: int,
+    needed: tuple[str, ...],
+    read: Callable[[dict[str, Any]], _Read],
+) -> _Read:
+    """Reads a folder that one JSON file describes.
+
+    Args:
+        folder: the folder.
+        name: of the JSON file, which holds `format` and `files`.
+        kind: what the folder should be, for the errors.
+        version: the `format` that is understood.
+        needed: files that must be among those described, beside those of the tokenization.
+        read: makes the result from the JSON file's content, once the files are checked.
+
+    Raises:
+        ArtifactError: a file is missing, altered, or of another format.
+    """
+    path = os.path.join(folder, name)
+    if not files.exists(path):
+        received = ", ".join(files.list_folder(folder)) or "an empty or missing folder"
+        raise ArtifactError(f"{folder}: not {kind}: no {name}. Received: {received}")
+    content = files.read_json(path)
+    with descriptions_checked(path, kind):
+        if content["format"] != version:
+            raise ArtifactError(
+                f"{path}: this version reads format {version} of {kind}. Received: "
+                f"format={content['format']!r}"
+            )
+        for file in _TOKENIZATION + needed:
+            if file not in content["files"]:
+                raise ArtifactError(f"{path}: {file} is not among its files.")
+        for file, described in content["files"].items():
+            if os.path.basename(file) != file:
+                raise ArtifactError(f"{path}: a file lies beside it. Received: {file!r}")
+            files.check_file(os.path.join(folder, file), described)
+        return read(content)
+
+
+@contextlib.contextmanager
+def descriptions_checked(path: str, kind: str) -> Iterator[None]:
+    """Turns what a description that is not one may cause into an error that names its file.
+
+    Args:
+        path: the file that holds it.
+        kind: what it should describe.
+
+    Raises:
+        ArtifactError: something went wrong inside the block.
+    """
+    try:
+        yield
+    except XtremeDistilError:
+        raise
+    except _MALFORMED as error:
+        raise ArtifactError(f"{path}: not a description of {kind} ({error!r}).") from error
+
+
+@dataclass(frozen=True)
+class StudentFolder:
+    """A student's folder, read and checked, but for its network.
+
+    Attributes:
+        folder: where it is.
+        shape: its sizes.
+        head: which of the two heads it kept.
+        codec: what surrounds the network.
+    """
+
+    folder: str
+    shape: StudentShape
+    head: str
+    codec: Codec
+
+    @classmethod
+    def load(cls, folder: str) -> "StudentFolder":
+        """Reads a folder that `Bundle.save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing, altered, or of another format.
+        """
+
+        def read(content: dict[str, Any]) -> "StudentFolder":
+            shape = StudentShape(**content["shape"])
+            _check_size(shape, os.path.join(folder, WEIGHTS))
+            codec = Codec.load(folder, content)
+            if codec.rows.max() >= shape.vocabulary_size or len(codec.labels) != shape.classes:
+                raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit.")
+            return cls(folder, shape, content["head"], codec)
+
+        needed = (WEIGHTS,)
+        return read_described(folder, BUNDLE, KIND, _FORMAT, needed, read)
+
+    def save_description(self, names: tuple[str, ...]) -> None:
+        """Writes the JSON file that describes the folder; its files must be there."""
+        content = {
+            "format": _FORMAT,
+            "shape": self.shape.to_dict(),
+            "head": self.head,
+            **self.codec.describe(),
+            "files": describe_files(self.folder, names),
+        }
+        files.write_json(os.path.join(self.folder, BUNDLE), content)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights by name."""
+        return safetensors.numpy.load(files.read_bytes(os.path.join(self.folder, WEIGHTS)))
+
+
+def _check_size(shape: StudentShape, path: str) -> None:
+    """Compares a described shape with the file of weights, before anything of that shape is built.
+
+    Raises:
+        ArtifactError: they have different numbers of weights, or the sizes are no sizes.
+    """
+    sizes = [value for value in shape.to_dict().values() if not isinstance(value, str)]
+    legal = all(type(value) is int and value > 0 for value in sizes)
+    with files.open_read(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(length) if length <= files.size(path) else b""
+    tensors = files.parse_json(header, path)
+    found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
+    if not legal or shape.deployed_parameters != found:
+        raise ArtifactError(
+            f"{path}: {found:,} weights, which are not those of the described student. Received: "
+            f"shape={shape.to_dict()}"
+        )
