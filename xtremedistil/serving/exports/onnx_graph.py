@@ -26,6 +26,9 @@ INPUTS, OUTPUT = ("ids", "lengths"), "logits"
 FLOAT32, INT8 = "none", "int8"
 _OPSET, _IR = 20, 9
 _CONTRIB = "com.microsoft"
+# Weights have 7 bits: without VNNI, processors add two products of uint8 and int8 in 16 bits, and
+# 2 * 255 * 64 is the most that fits there. With 8 bits sums saturate, and tags change.
+_WEIGHT_TOP = 63
 _LARGE = 20.0  # the sigmoid and the tanh of it are 1 in float32, or nearly
 _CONSTANT_UNITS = 2
 # Names of what the part of the network above the LSTM reads: its states, or their codes in int8.
@@ -235,9 +238,9 @@ def _float_projection(
 
 
 def _quantized(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Int8 values around zero, and the scale of each column: the axis that is summed over has
-    none."""
-    scale = np.abs(values).max(axis=axis, keepdims=True) / 127
+    """Weights as int8 codes around zero, and the scale of each column (the axis that is summed
+    over has none)."""
+    scale = np.abs(values).max(axis=axis, keepdims=True) / _WEIGHT_TOP
     scale = np.where(scale > 0, scale, 1).astype(np.float32)
     return np.round(values / scale).astype(np.int8), scale.squeeze(axis)
 
