@@ -19,7 +19,7 @@ from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
-from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, plan
+from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, steps_of
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.run_parts import Layout
 from xtremedistil.experiments.targets import RunTargets
@@ -60,7 +60,7 @@ class Run:
         folder = config.data.data_dir or corpus_dir()
         data = dataclasses.replace(config.data, data_dir=folder)
         self.strategy = STRATEGIES[config.distillation.strategy]
-        plan(config.distillation, config.student.heads_on, ("",))  # raises if it cannot be made
+        steps_of(config.distillation, config.student.heads_on, ("",))  # raises if it cannot be made
         self.checkpoint = open_checkpoint(config.teacher, config.data.task, vocabulary_dir())
         self.ready_teacher = (
             config.teacher.finetune != "always" and self.checkpoint.labels is not None
@@ -118,7 +118,7 @@ class Run:
     def steps(self) -> list[Step]:
         """The steps of the strategy; with one student per language, this reads the data."""
         languages = self.data.summary["languages"] if self.strategy.per_language else ()
-        return plan(self.config.distillation, self.config.student.heads_on, languages)
+        return steps_of(self.config.distillation, self.config.student.heads_on, languages)
 
     @cached_property
     def step_parts(self) -> list[Part]:
