@@ -198,10 +198,15 @@ class Run:
             depth=student.depth,
         )
 
+    def _student(self, dropout: float) -> keras.Model:
+        # the fused GPU operation has no XLA kernel, and all of a run computes with the same one
+        fused = False if self.config.run.jit_compile else "auto"
+        return build_student(self.student_shape, dropout, self.config.run.seed, fused)
+
     def build_student(self) -> keras.Model:
         """The student as it starts."""
         student, shape, seed = self.config.student, self.student_shape, self.config.run.seed
-        model = build_student(shape, student.dropout, seed)
+        model = self._student(student.dropout)
         if self.data.vectors is not None:
             start = fill_missing(self.data.vectors, np.random.default_rng(seed))
         elif student.embeddings == RANDOM:
@@ -250,7 +255,7 @@ class Run:
 
     def step_model(self, number: int) -> keras.Model:
         """The student after a step."""
-        model = build_student(self.student_shape, 0.0)
+        model = self._student(dropout=0.0)
         load_weights(self.step_parts[number].path(WEIGHTS), model)
         return model
 
