@@ -75,18 +75,18 @@ class TrainingState:
         write_state(self.path, tensors, {"training": meta})
 
     def load(self) -> bool:
-        """Takes up what `save` wrote; False if there is nothing, or nothing whole."""
+        """Restores what `save` wrote; False if there is nothing, or nothing whole."""
         if not files.exists(self.path):
             return False
         try:
             with reading_state(self.path) as saved:
-                self._take_up(saved)
+                self._restore(saved)
         except (ArtifactError, ValueError, KeyError) as error:
             logging.warning("%s is damaged (%s): this step starts again.", self.path, error)
             return False
         return True
 
-    def _take_up(self, saved: StateReader) -> None:
+    def _restore(self, saved: StateReader) -> None:
         meta = json.loads(saved.metadata["training"])
         meta = {name: meta[name] for name in _META}
         variables = self._variables()
