@@ -123,7 +123,6 @@ def start_workers(distribution: str) -> Workers:
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         return Workers(tf.distribute.MirroredStrategy(devices))
     index, number = _place(os.environ.get("TF_CONFIG", ""))
-    index, number = _place(os.environ.get("TF_CONFIG", ""))
     return Workers(tf.distribute.MultiWorkerMirroredStrategy(), index, number)
 
 
