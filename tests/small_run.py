@@ -43,7 +43,7 @@ def small(data, out, **changes):
             batch_size=64,
             representation_epochs=(1,),
             logit_epochs=(1, 1, 2, 4),
-            label_epochs=(1,),
+            label_epochs=(1, 1, 1, 1),
         ),
         "run": RunConfig(output_dir=str(out)),
     }

@@ -8,7 +8,7 @@ import pytest
 from xtremedistil.config import DistillationConfig
 from xtremedistil.distil import baseline, distiller, losses
 from xtremedistil.distil.baseline import constant_loss
-from xtremedistil.distil.strategies import plan
+from xtremedistil.distil.strategies import steps_of
 from xtremedistil.report.summary import learned
 
 ROWS = np.array([[0.0, 0.0], [math.log(3), 0.0]], np.float32)  # softmaxed: 1/2 1/2, and 3/4 1/4
@@ -52,7 +52,7 @@ def test_it_is_the_loss_that_training_would_show(monkeypatch):
 def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint):
     said = []
     monkeypatch.setattr(distiller.logging, "warning", lambda text, *a: said.append(text % a))
-    step = [step for step in plan(DistillationConfig()) if step.stage == stage][-1]
+    step = [step for step in steps_of(DistillationConfig()) if step.stage == stage][-1]
     history = [{"validation_loss": 9.0}, {"validation_loss": left}]
     result = {"history": history, "best_epoch": 1, "constant_loss": 1.0}
     distiller._warn_of_nothing(step, result)
@@ -64,7 +64,7 @@ def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint)
 def test_a_first_step_of_several_may_know_little_yet(monkeypatch):
     said = []
     monkeypatch.setattr(distiller.logging, "warning", lambda text, *_: said.append(text))
-    head = next(step for step in plan(DistillationConfig()) if step.newest == "head")
+    head = next(step for step in steps_of(DistillationConfig()) if step.newest == "head")
     result = {"history": [{"validation_loss": 2.0}], "best_epoch": 0, "constant_loss": 1.0}
     distiller._warn_of_nothing(head, result)
     distiller._warn_of_nothing(head, {**result, "constant_loss": None})

@@ -44,6 +44,19 @@ def test_dimensions_above_the_teachers_are_refused():
         check_dimension("svd", 13, 12)
 
 
+@pytest.mark.parametrize("removed", [14, 17])
+def test_ppa_must_leave_some_directions(removed):
+    kind, width = f"ppa-{removed}", 2 * removed + 1
+    table = np.random.default_rng(2).normal(size=(60, width))
+    check_dimension(kind, removed + 1, width)
+    assert reduce_table(kind, table, removed + 1).std() > 0.01
+    for few, narrow in ((removed, width), (removed + 1, width - 1)):
+        np.testing.assert_allclose(reduce_table(kind, table[:, :narrow], few), 0, atol=1e-6)
+        received = f"Received: embedding_dim={few} teacher width={narrow}"
+        with pytest.raises(ConfigError, match=rf"{kind} removes {removed}.*{received}"):
+            check_dimension(kind, few, narrow)
+
+
 def test_the_vocabulary_is_what_the_data_uses_and_the_special_pieces():
     counts = np.zeros(len(RULES.vocabulary), int)
     counts[[7, 14]] = 3

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_bert
 from small_run import german_and_hindi, small
 
@@ -302,6 +303,18 @@ def test_other_starts_of_the_embeddings(data, finished, tmp_path, embeddings):
     if embeddings == "teacher":
         whole = run.teacher_model().get_layer("word_embeddings").get_weights()[0]
         np.testing.assert_array_equal(table, whole[run.data.pieces])
+
+
+def test_xla_compiles_the_student_where_there_is_a_gpu(data, finished, tmp_path, monkeypatch):
+    # what Keras asks before it takes the cuDNN operation, which XLA has no kernel for
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    for part in ("teacher", "data", "steps"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    run = Run(small(data, tmp_path / "out", embeddings="random", jit_compile=True))
+    ids = np.array([[1, 2, 3, 4], [5, 6, 0, 0]], np.int32)
+    for student in (run.build_student(), run.step_model(0)):
+        compiled = tf.function(student, jit_compile=True)
+        assert compiled(ids)["representation"].shape == (2, 4, 32)
 
 
 def test_a_transformer_student_runs(data, finished, tmp_path):

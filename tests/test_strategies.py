@@ -4,15 +4,15 @@ import pytest
 
 from xtremedistil.config import STRATEGIES as NAMES
 from xtremedistil.config import DistillationConfig
-from xtremedistil.distil.strategies import STRATEGIES, plan, transfer_targets
+from xtremedistil.distil.strategies import STRATEGIES, steps_of, transfer_targets
 from xtremedistil.runtime.errors import ConfigError
 
 UP = ("head", "projection", "encoder", "embeddings")
 
 
-def steps_of(strategy, **options):
+def planned(strategy, **options):
     heads_on = options.pop("heads_on", "projection")
-    return plan(DistillationConfig(strategy=strategy, **options), heads_on)
+    return steps_of(DistillationConfig(strategy=strategy, **options), heads_on)
 
 
 def test_every_name_of_the_flag_is_a_strategy():
@@ -20,7 +20,7 @@ def test_every_name_of_the_flag_is_a_strategy():
 
 
 def test_d42_is_table_4():
-    steps = steps_of("D4.2")
+    steps = planned("D4.2")
     assert [step.name for step in steps] == [
         "01-representation-all",
         "02-logits-head",
@@ -51,7 +51,7 @@ def test_d42_is_table_4():
     ],
 )
 def test_table_3(strategy, losses, gradual):
-    steps = steps_of(strategy)
+    steps = planned(strategy)
     by_stage = {step.stage: step.losses for step in steps}
     assert list(by_stage.values()) == losses
     assert sum(step.stage == 2 for step in steps) == (gradual if len(losses) > 1 else 0)
@@ -60,47 +60,70 @@ def test_table_3(strategy, losses, gradual):
 
 
 def test_joint_steps_train_both_heads():
-    (step,) = steps_of("D1")
+    (step,) = planned("D1")
     assert set(step.heads) == {"logit_head", "label_head"}
 
 
 def test_labels_alone_need_no_targets():
-    assert transfer_targets(steps_of("D0-S")) == ()
+    assert transfer_targets(planned("D0-S")) == ()
 
 
 def test_unfreeze_overrides_the_strategy():
-    assert len(steps_of("D4.2", unfreeze=("none",))) == 3
-    assert [s.stage for s in steps_of("D4.1", unfreeze=("1", "3"))] == [1, 1, 1, 2, 3, 3, 3, 3]
+    assert len(planned("D4.2", unfreeze=("none",))) == 3
+    assert [s.stage for s in planned("D4.1", unfreeze=("1", "3"))] == [1, 1, 1, 2, 3, 3, 3, 3]
     with pytest.raises(ConfigError, match=r"names a stage that D1 does not have; it has 1"):
-        steps_of("D1", unfreeze=("2",))
+        planned("D1", unfreeze=("2",))
 
 
-def test_epochs_per_step():
-    steps = steps_of(
-        "D4.2", representation_epochs=(3,), logit_epochs=(1, 2, 4, 8), label_epochs=(5,)
-    )
-    assert [step.epochs for step in steps] == [3, 1, 2, 4, 8, 5, 5, 5, 5]
-    whole = steps_of("D4.1", logit_epochs=(1, 2, 4, 8))
-    assert [step.epochs for step in whole][1] == 15  # as much training, end to end
-    states = steps_of("D4.2", heads_on="states", logit_epochs=(1, 2, 4, 8))
-    assert [step.epochs for step in states if step.stage == 2] == [1, 4, 8]
+def epochs(strategy, stage, **options):
+    return [step.epochs for step in planned(strategy, **options) if step.stage == stage]
+
+
+@pytest.mark.parametrize(
+    ("total", "shared_out"),
+    [(0, [0, 0, 0, 0]), (1, [0, 0, 0, 1]), (10, [2, 2, 3, 3]), (12, [3, 3, 3, 3])],
+)
+def test_one_number_of_epochs_costs_the_same_however_a_stage_is_trained(total, shared_out):
+    assert epochs("D4.2", 3, label_epochs=(total,)) == shared_out
+    assert epochs("D4.1", 3, label_epochs=(total,)) == [total]
+    assert epochs("D0-S", 1, label_epochs=(total,)) == [total]
+
+
+def test_four_numbers_of_epochs_are_those_of_the_steps():
+    four = {"representation_epochs": (1, 2, 3, 4), "logit_epochs": (1, 2, 4, 8)}
+    assert epochs("D4.2", 1, **four) == epochs("D4.1", 1, **four) == [10]
+    assert epochs("D4.2", 2, **four) == [1, 2, 4, 8]
+    assert epochs("D4.1", 2, **four) == epochs("D2", 1, **four) == [15]  # as much, end to end
+    # stage 1 has no head to train, heads on states no projection: the next layer has their epochs
+    assert epochs("D4.2", 1, unfreeze=("1",), **four) == [3, 3, 4]
+    assert epochs("D4.2", 2, heads_on="states", **four) == [1, 6, 8]
     with pytest.raises(ConfigError, match=r"--logit_epochs takes one number, or four: for head,"):
-        steps_of("D4.2", logit_epochs=(1, 2))
+        planned("D4.2", logit_epochs=(1, 2))
+
+
+def test_strategies_cost_the_same_by_default():
+    gradual, whole = DistillationConfig(strategy="D4.2"), DistillationConfig(strategy="D4.1")
+    for stage in (1, 2, 3):
+        costs = [
+            sum(step.epochs for step in steps_of(config) if step.stage == stage)
+            for config in (gradual, whole)
+        ]
+        assert costs[0] == costs[1]
 
 
 def test_heads_on_states_leave_the_projection_alone():
-    steps = steps_of("D4.2", heads_on="states")
+    steps = planned("D4.2", heads_on="states")
     assert [step.newest for step in steps] == ["all", *["head", "encoder", "embeddings"] * 2]
     assert steps[0].trained == UP[1:]
 
 
 def test_labels_after_distillation_have_a_learning_rate_of_their_own():
-    steps = steps_of("D4.2", learning_rate=1e-3, label_learning_rate=1e-4)
+    steps = planned("D4.2", learning_rate=1e-3, label_learning_rate=1e-4)
     assert [step.learning_rate for step in steps] == [1e-3] * 5 + [1e-4] * 4
-    assert steps_of("D4.2")[-1].learning_rate == 1e-3
-    alone = steps_of("D0-S", learning_rate=1e-3, label_learning_rate=1e-4)
+    assert planned("D4.2")[-1].learning_rate == 1e-3
+    alone = planned("D0-S", learning_rate=1e-3, label_learning_rate=1e-4)
     assert alone[-1].learning_rate == 1e-3  # it has nothing to keep
-    joint = steps_of("D3.2", learning_rate=1e-3, label_learning_rate=1e-4)
+    joint = planned("D3.2", learning_rate=1e-3, label_learning_rate=1e-4)
     assert joint[-1].learning_rate == 1e-3
     with pytest.raises(ConfigError, match="final_learning_rate must not be above --label_learn"):
         DistillationConfig(label_learning_rate=1e-9)

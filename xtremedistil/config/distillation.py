@@ -6,8 +6,8 @@ from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime.errors import ConfigError
 
 _EPOCHS = (
-    "one number for each step, or four, for head, projection, encoder and embeddings as they "
-    "unfreeze (trained end to end, a stage has their sum)"
+    "one number for the whole stage, shared out among its steps, or four, for head, projection, "
+    "encoder and embeddings as they unfreeze (trained end to end, the stage has their sum)"
 )
 STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 
@@ -58,7 +58,7 @@ class DistillationConfig(Checked):
         low=0,
     )
     label_epochs: tuple[int, ...] = option(
-        (10,), f"Epochs on the label loss alone: {_EPOCHS}.", low=0
+        (10, 10, 10, 10), f"Epochs on the label loss alone: {_EPOCHS}.", low=0
     )
     select_by: str = option(
         "loss",

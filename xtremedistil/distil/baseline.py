@@ -1,4 +1,4 @@
-"""What a student would lose that gives one answer for every position of every text.
+"""The loss of a student that gives one answer for every position of every text.
 
 A step whose loss ends no lower has taught nothing about the texts. That happens where the teacher's
 states hardly differ from text to text, as softmaxed [CLS] states do.

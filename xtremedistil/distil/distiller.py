@@ -74,7 +74,7 @@ class Distiller:
         """Goes through the steps, on from those that are done; each language starts afresh.
 
         Args:
-            steps: of `strategies.plan`.
+            steps: of `strategies.steps_of`.
             parts: the folder of each.
             last_stage: steps of later stages are left for another run.
 

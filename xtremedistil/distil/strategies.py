@@ -109,10 +109,10 @@ class Step:
         return tuple(of_loss[loss] for loss in self.losses if loss in of_loss)
 
 
-def plan(
+def steps_of(
     config: DistillationConfig, heads_on: str = "projection", languages: Sequence[str] = ()
 ) -> list[Step]:
-    """The steps of a strategy, in order.
+    """The steps of the chosen strategy, in order.
 
     Args:
         config: strategy, unfreezing and epochs.
@@ -143,25 +143,19 @@ def plan(
 def _stage_steps(
     config: DistillationConfig, stage: Stage, number: int, gradual: bool, heads_on: str
 ) -> list[Step]:
-    epochs_of = {
+    epochs = {
         LABELS: config.label_epochs,
         LOGITS: config.logit_epochs,
         REPRESENTATION: config.representation_epochs,
-    }
-    layers = _layers(stage, heads_on)
-    sets = [layers[: i + 1] for i in range(len(layers))] if gradual else [layers]
-    epochs = epochs_of[stage.epochs_of]
+    }[stage.epochs_of]
     if len(epochs) not in (1, len(UNFREEZING_ORDER)):
         raise ConfigError(
             f"--{_FLAGS[stage.epochs_of]} takes one number, or four: for "
             f"{', '.join(UNFREEZING_ORDER)}. Received: {','.join(map(str, epochs))}"
         )
-    if len(epochs) == 1:
-        epochs_by_step = epochs * len(sets)
-    elif gradual:
-        epochs_by_step = [epochs[UNFREEZING_ORDER.index(trained[-1])] for trained in sets]
-    else:
-        epochs_by_step = [sum(epochs)]
+    layers = _layers(stage, heads_on)
+    sets = [layers[: i + 1] for i in range(len(layers))] if gradual else [layers]
+    epochs_by_step = _shared_out(epochs, layers) if gradual else [sum(epochs)]
     return [
         Step(
             name="",
@@ -175,6 +169,20 @@ def _stage_steps(
         )
         for trained, count in zip(sets, epochs_by_step, strict=True)
     ]
+
+
+def _shared_out(epochs: Sequence[int], layers: Sequence[str]) -> list[int]:
+    """The epochs of the steps that unfreeze `layers` one by one: `sum(epochs)` together, as many as
+    the stage has end to end, so that strategies compare at equal cost.
+
+    One number is shared out evenly, and what is left over goes to the last steps, which train the
+    most. Of four, a layer that the stage does not train leaves its number to the next one down.
+    """
+    if len(epochs) == 1:
+        each, over = divmod(epochs[0], len(layers))
+        return [each + (number >= len(layers) - over) for number in range(len(layers))]
+    ends = [UNFREEZING_ORDER.index(layer) + 1 for layer in layers]
+    return [sum(epochs[start:end]) for start, end in itertools.pairwise([0, *ends])]
 
 
 def _learning_rate(config: DistillationConfig, stage: Stage, number: int) -> float:

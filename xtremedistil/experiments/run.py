@@ -19,7 +19,7 @@ from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
-from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, plan
+from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, steps_of
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.run_parts import Layout
 from xtremedistil.experiments.targets import RunTargets
@@ -60,7 +60,7 @@ class Run:
         folder = config.data.data_dir or corpus_dir()
         data = dataclasses.replace(config.data, data_dir=folder)
         self.strategy = STRATEGIES[config.distillation.strategy]
-        plan(config.distillation, config.student.heads_on, ("",))  # raises if it cannot be made
+        steps_of(config.distillation, config.student.heads_on, ("",))  # raises if it cannot be made
         self.checkpoint = open_checkpoint(config.teacher, config.data.task, vocabulary_dir())
         self.ready_teacher = (
             config.teacher.finetune != "always" and self.checkpoint.labels is not None
@@ -118,7 +118,7 @@ class Run:
     def steps(self) -> list[Step]:
         """The steps of the strategy; with one student per language, this reads the data."""
         languages = self.data.summary["languages"] if self.strategy.per_language else ()
-        return plan(self.config.distillation, self.config.student.heads_on, languages)
+        return steps_of(self.config.distillation, self.config.student.heads_on, languages)
 
     @cached_property
     def step_parts(self) -> list[Part]:
@@ -198,10 +198,15 @@ class Run:
             depth=student.depth,
         )
 
+    def _student(self, dropout: float) -> keras.Model:
+        # the fused GPU operation has no XLA kernel, and all of a run computes with the same one
+        fused = False if self.config.run.jit_compile else "auto"
+        return build_student(self.student_shape, dropout, self.config.run.seed, fused)
+
     def build_student(self) -> keras.Model:
         """The student as it starts."""
         student, shape, seed = self.config.student, self.student_shape, self.config.run.seed
-        model = build_student(shape, student.dropout, seed)
+        model = self._student(student.dropout)
         if self.data.vectors is not None:
             start = fill_missing(self.data.vectors, np.random.default_rng(seed))
         elif student.embeddings == RANDOM:
@@ -250,7 +255,7 @@ class Run:
 
     def step_model(self, number: int) -> keras.Model:
         """The student after a step."""
-        model = build_student(self.student_shape, 0.0)
+        model = self._student(dropout=0.0)
         load_weights(self.step_parts[number].path(WEIGHTS), model)
         return model
 

@@ -1,4 +1,4 @@
-"""Room on the disk: how much there is, and what to say when there is none."""
+"""Free space on the disk: how much there is, and what to say when there is none."""
 
 import contextlib
 import errno
@@ -10,7 +10,7 @@ from xtremedistil.runtime.errors import ArtifactError, XtremeDistilError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCK = ".lock"  # stands in a run's folder while it is being written, and after
-# What a run can do without, in the order of how little it is missed.
+# What a run can do without, the least missed first.
 _SPARE = {
     "logs": "logs for TensorBoard",
     "export": "made again at the end of the run",
@@ -22,7 +22,7 @@ def is_full(error: BaseException) -> bool:
     """Whether an error means a full disk or a used-up quota, whoever raises it."""
     if isinstance(error, OSError):
         return error.errno in _FULL
-    # TensorFlow's own writers (logs, SavedModel) give the system's words alone.
+    # TensorFlow's own writers (logs, SavedModel) give only the system's message.
     return any(os.strerror(number) in str(error) for number in _FULL)
 
 

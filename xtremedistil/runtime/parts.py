@@ -41,7 +41,7 @@ class Part:
         folder: where the part lives.
         inputs: what its content depends on, as flat JSON values.
         workers: who makes it: the chief alone writes, unless `make` says otherwise, and all of
-            them call `results`, `make`, `ensure` and what else holds the part.
+            them call `results`, `make`, `ensure` and whatever else holds the part.
         shared: whether other runs, perhaps at this moment, may make it too.
         """
         self.folder, self.workers, self.shared = folder, workers, shared
@@ -247,7 +247,7 @@ def run_lock(folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: str, when_held: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lock of a local file; the system lets go of it when the process ends, however it
+    """Holds the lock of a local file; the system releases it when the process ends, however it
     ends.
 
     Args:

@@ -63,7 +63,7 @@ def nested(bar: Any, name: str, seconds: float) -> Iterator[None]:
     Args:
         bar: that line, of `progress`, which counts expected seconds.
         name: of the part that is being done.
-        seconds: that the part is expected to take; the bar ends so much further.
+        seconds: that the part is expected to take; the bar ends that much further.
     """
     start, begun = bar.n, time.monotonic()
 

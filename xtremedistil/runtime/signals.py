@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: work stops where the same command can go on.
 
-Every file of a run appears whole or not at all, so that most work may stop anywhere: a signal is
-then an exception, `Interrupted`. Work that has something to save first runs inside `deferred`,
-where a signal is only noted, and calls `check` where it may stop. A second signal stops it at once.
+Every file of a run appears whole or not at all, so most work may stop anywhere: a signal is then an
+exception, `Interrupted`. Work that has something to save first runs inside `deferred`, where a
+signal is only noted, and calls `check` where it may stop. A second signal stops it at once.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that ended so: 130 or 143."""
+        """What a shell expects of a process that ended this way: 130 or 143."""
         return 128 + self.signal
 
 
@@ -53,7 +53,7 @@ def _receive(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def handled() -> Iterator[None]:
-    """Turns the signals into `Interrupted` within the block; for the main thread alone."""
+    """Turns the signals into `Interrupted` within the block; for the main thread only."""
     before = {number: signal.signal(number, _receive) for number in _SIGNALS}
     try:
         yield

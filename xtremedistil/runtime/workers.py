@@ -2,7 +2,7 @@
 
 All workers run the same program and share the run's folder. What computes on all of them (training,
 targets) they do together; anything else the chief does, and the others wait for. Only the chief
-writes what there is one of.
+writes what exists once.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class Workers:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes what there is one of."""
+        """Whether this process writes what exists once."""
         return self.index == 0
 
     def scope(self) -> contextlib.AbstractContextManager:
@@ -88,7 +88,7 @@ class Workers:
 
 @functools.cache
 def _adder(strategy: Any) -> Any:
-    """A number of each worker to their sum on each replica; traced once."""
+    """From a number on each worker to their sum on each replica; traced once."""
     import tensorflow as tf  # here, not above: one device needs none of this
 
     def all_reduce(value: Any) -> Any:
@@ -122,7 +122,6 @@ def start_workers(distribution: str) -> Workers:
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         return Workers(tf.distribute.MirroredStrategy(devices))
-    index, number = _place(os.environ.get("TF_CONFIG", ""))
     index, number = _place(os.environ.get("TF_CONFIG", ""))
     return Workers(tf.distribute.MultiWorkerMirroredStrategy(), index, number)
 

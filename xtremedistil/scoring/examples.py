@@ -16,7 +16,7 @@ _CHUNK = 1024
 
 
 class Predictor(Protocol):
-    """What is scored: `serving.python.predictor.Predictor`, or anything that answers alike."""
+    """What is scored: `serving.python.predictor.Predictor`, or anything that answers as it does."""
 
     task: str
 
@@ -36,7 +36,7 @@ def read_split(data_dir: str, split: str, task: str) -> list[Example]:
         task: `ner` or `classification`.
 
     Raises:
-        DataError: a file is missing, or not as it must be.
+        DataError: a file is missing or breaks a rule of its format.
     """
     config = DataConfig(data_dir=data_dir, task=task)
     sources = find_sources(config)[split]

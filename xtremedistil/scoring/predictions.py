@@ -104,7 +104,7 @@ def word_tags(classes: np.ndarray, rows: Ragged, labels: LabelSet) -> list[list[
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of some sentences.
+    """What a model predicts for some sentences.
 
     Attributes:
         classes: int32, `(total pieces,)` or `(texts,)`.

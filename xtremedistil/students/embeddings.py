@@ -45,6 +45,14 @@ def check_dimension(kind: str, embedding_dim: int, teacher_width: int) -> None:
             f"--embedding_dim must not be above the teacher's width, {teacher_width}, with "
             f"--embeddings={kind}, which only reduces. Received: embedding_dim={embedding_dim}"
         )
+    removed = PPA.get(kind, 0)
+    if min(embedding_dim, teacher_width - removed) <= removed:
+        raise ConfigError(
+            f"--embeddings={kind} removes {removed} directions of the teacher's table and as many "
+            f"of the reduced one: with no more than {removed} dimensions, or a teacher no wider "
+            f"than {2 * removed}, nothing but zeros is left. Received: "
+            f"embedding_dim={embedding_dim} teacher width={teacher_width}"
+        )
     if kind == TEACHER and embedding_dim != teacher_width:
         raise ConfigError(
             f"--embedding_dim must be the teacher's width, {teacher_width}, with "
@@ -90,7 +98,8 @@ def pca_ppa(table: np.ndarray, dimensions: int, removed: int) -> np.ndarray:
     Args:
         table: `(V, D)`.
         dimensions: E, at most D.
-        removed: d, the number of top components that each post-processing removes.
+        removed: d, the number of top components that each post-processing removes; less than
+            E and than D - d, or nothing is left.
 
     Returns:
         `(V, E)` float32.
@@ -103,7 +112,7 @@ def pca_ppa(table: np.ndarray, dimensions: int, removed: int) -> np.ndarray:
 def _without_top(table: np.ndarray, removed: int) -> np.ndarray:
     """The table without its mean and its projections on its top principal components."""
     centred = table - table.mean(axis=0)
-    top = _components(centred, min(removed, table.shape[1]))
+    top = _components(centred, removed)
     return centred - (centred @ top) @ top.T
 
 

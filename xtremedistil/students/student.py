@@ -34,7 +34,8 @@ def build_student(
         shape: sizes.
         dropout: rate after embeddings, encoder and projection.
         seed: of the initial weights and of dropout.
-        fused: Keras's `use_cudnn`: `auto`, or False for a graph that runs without a GPU.
+        fused: Keras's `use_cudnn`: `auto`, or False for a graph that runs without a GPU, or that
+            XLA compiles.
 
     Returns:
         A model from `ids`, `(batch, length)` int32 rows of the table (0 is masked), to a dict of

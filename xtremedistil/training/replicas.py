@@ -75,8 +75,8 @@ class ManyDevices(OneDevice):
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def clip(self, gradients: list, optimizer: keras.optimizers.Optimizer) -> list:
-        """Keras clips before it adds up: with a norm to clip by, the sum is made and clipped here,
-        and each device hands in an equal part of it."""
+        """Keras clips before it adds gradients up: where they are clipped by their norm, they are
+        added up and clipped here, and each device hands in an equal part of the sum."""
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         if inner.global_clipnorm is None:
             return gradients

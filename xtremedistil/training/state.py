@@ -1,14 +1,16 @@
 """Everything that a half-done training needs to go on as if it had never stopped, in one file."""
 
 import json
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-import safetensors.numpy
 from absl import logging
 
 from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.training.state_file import StateReader, Tensor, reading_state, write_state
 
 
 class TrainingState:
@@ -56,42 +58,51 @@ class TrainingState:
         for variable, value in zip(self.model.trainable_variables, self.best, strict=True):
             variable.assign(value)
 
-    def _groups(self) -> dict[str, list]:
-        return {"model": self.model.variables, "optimizer": self.optimizer.variables}
+    def _variables(self) -> dict[str, keras.Variable]:
+        groups = {"model": self.model.variables, "optimizer": self.optimizer.variables}
+        return {_name(group, i): v for group, all_ in groups.items() for i, v in enumerate(all_)}
 
     def save(self) -> None:
         """Writes the file, whole or not at all."""
-        tensors = {f"best.{i:05d}": value for i, value in enumerate(self.best)}
-        for group, variables in self._groups().items():
-            tensors |= {f"{group}.{i:05d}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
+        tensors = {
+            _name("best", i): Tensor(value.dtype, value.shape, partial(np.asarray, value))
+            for i, value in enumerate(self.best)
+        }
+        for name, variable in self._variables().items():
+            dtype, shape = np.dtype(variable.dtype), tuple(variable.shape)
+            tensors[name] = Tensor(dtype, shape, variable.numpy)
         meta = json.dumps({name: getattr(self, name) for name in _META})
-        files.write_bytes(self.path, safetensors.numpy.save(tensors, {"training": meta}))
+        write_state(self.path, tensors, {"training": meta})
 
     def load(self) -> bool:
-        """Takes up what `save` wrote; False if there is nothing, or nothing whole."""
+        """Restores what `save` wrote; False if there is nothing, or nothing whole."""
         if not files.exists(self.path):
             return False
-        content = files.read_bytes(self.path)
         try:
-            tensors = safetensors.numpy.load(content)
-            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-            meta = json.loads(header["__metadata__"]["training"])
-            values = {
-                group: [_like(tensors[f"{group}.{i:05d}"], v) for i, v in enumerate(variables)]
-                for group, variables in self._groups().items()
-            }
-            best = [_like(tensors[f"best.{i:05d}"], v) for i, v in enumerate(self.best)]
-            meta = {name: meta[name] for name in _META}
-        except (safetensors.SafetensorError, ValueError, KeyError) as error:
+            with reading_state(self.path) as saved:
+                self._restore(saved)
+        except (ArtifactError, ValueError, KeyError) as error:
             logging.warning("%s is damaged (%s): this step starts again.", self.path, error)
             return False
-        for group, variables in self._groups().items():
-            for variable, value in zip(variables, values[group], strict=True):
-                variable.assign(value)
-        self.best = best
+        return True
+
+    def _restore(self, saved: StateReader) -> None:
+        meta = json.loads(saved.metadata["training"])
+        meta = {name: meta[name] for name in _META}
+        variables = self._variables()
+        best = {_name("best", i): value for i, value in enumerate(self.best)}
+        for name, wanted in {**variables, **best}.items():  # all, before the first is changed
+            if saved.shape(name) != tuple(wanted.shape):
+                raise ValueError(f"{name}: shape {saved.shape(name)}, not {tuple(wanted.shape)}")
+        for name, variable in variables.items():
+            variable.assign(saved.values(name))
+        self.best = [saved.values(name) for name in best]
         for name, value in meta.items():
             setattr(self, name, value)
-        return True
+
+
+def _name(group: str, number: int) -> str:
+    return f"{group}.{number:05d}"
 
 
 _META = (
@@ -104,9 +115,3 @@ _META = (
     "best_epoch",
     "best_score",
 )
-
-
-def _like(value: np.ndarray, wanted: Any) -> np.ndarray:
-    if value.shape != tuple(wanted.shape):
-        raise ValueError(f"shape {value.shape} instead of {tuple(wanted.shape)}")
-    return value

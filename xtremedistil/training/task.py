@@ -31,7 +31,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Stream:
-    """One data set of a training: batches to learn from, and held-out rows.
+    """One data set that is trained on: batches to learn from, and held-out rows.
 
     Attributes:
         source: what to train on.
