@@ -309,3 +309,20 @@ def test_the_fingerprint_follows_contents_not_places(folder):
     (folder / "data" / "en" / "dev.tsv").write_text(PLACE)
     after = inputs()
     assert {name for name in before if before[name] != after[name]} == {"dev files"}
+
+
+def test_files_of_one_name_have_fingerprints_of_their_own_and_an_order(folder):
+    paths = []
+    for place, text in (("a", "anna visits\n"), ("b", "the visit\n")):
+        os.makedirs(folder / place)
+        (folder / place / "part.txt").write_text(text)
+        paths.append(str(folder / place / "part.txt"))
+
+    def inputs(*transfer_file):
+        config = DataConfig(data_dir=str(folder / "data"), transfer_file=transfer_file)
+        return transfer_inputs(config, find_sources(config), "x", 5)
+
+    before = inputs(*paths)
+    assert inputs(*reversed(paths)) != before  # sentences are numbered in another order
+    (folder / "a" / "part.txt").write_text("anna visited\n")
+    assert inputs(*paths) != before

@@ -108,11 +108,12 @@ def _collect(
             sources[split].append(Source(path, language, file_format))
 
 
-def checksums(sources: Iterable[Source]) -> dict[str, str]:
-    """SHA-256 of each file, by language and name."""
-    return {
-        f"{s.language or '.'}/{os.path.basename(s.path)}": files.checksum(s.path) for s in sources
-    }
+def checksums(sources: Iterable[Source]) -> list[list[str]]:
+    """Language and name of each file, and the SHA-256 of its content, in the order of reading,
+    which the numbers of sentences follow."""
+    return [
+        [f"{s.language or '.'}/{os.path.basename(s.path)}", files.checksum(s.path)] for s in sources
+    ]
 
 
 class Reader:
