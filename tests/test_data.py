@@ -192,8 +192,8 @@ def test_the_transfer_set_is_all_training_text_and_the_transfer_files(folder):
 
 def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
     summary, shards = transfer(folder, labeled_per_language=8, transfer_per_language=12)
-    # 12 German, 12 English; the transfer file is German
-    assert summary["sentences"] == 24
+    # 12 German, 12 English (the transfer file is German), and two beyond them that validate
+    assert (summary["sentences"], summary["held_out"]) == (26, 2)
     _, _, _, splits = prepare(folder, labeled_per_language=8)
     everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
     assert set(splits["train"].sentences["hash"].tolist()) <= everything
@@ -201,7 +201,7 @@ def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
 
 def test_text_without_a_language_fills_what_the_languages_leave(folder):
     (folder / "web.txt").write_text("".join(f"un{'i' * i} visit\n" for i in range(300)))
-    web = {"transfer_file": (str(folder / "web.txt"),), "labeled_per_language": 10}
+    web = {"transfer_file": (str(folder / "web.txt"),), "labeled_per_language": 10, "held_out": 3}
     # 70 German sentences and 40 English ones
     assert transfer(folder, transfer_per_language=60, **web)[0]["sentences"] == 60 + 40 + 20
     assert transfer(folder, transfer_per_language=100, **web)[0]["sentences"] == 70 + 40 + 90
@@ -212,10 +212,11 @@ def test_text_without_a_language_fills_what_the_languages_leave(folder):
 
 def test_a_larger_transfer_set_holds_the_smaller(folder):
     small, large = (
-        {h for shard in transfer(folder, transfer_per_language=n)[1] for h in hashes_of(shard)}
-        for n in (45, 55)
+        transfer(folder, transfer_per_language=number, labeled_per_language=5)[1]
+        for number in (12, 30)
     )
-    assert small < large
+    found = [{h for shard in shards for h in hashes_of(shard)} for shards in (small, large)]
+    assert found[0] < found[1]
 
 
 def hashes_of(rows):
@@ -244,7 +245,7 @@ def test_nothing_that_is_labeled_validates(folder):
         ({}, 75, 75, 5),  # all 80 would be labeled: five are left out
         ({"labeled_per_language": 39}, 75, 75, 5),  # two are not labeled: three are left out
         ({"labeled_per_language": 10, "transfer_per_language": 10}, 20, 20, 2),
-        ({"labeled_per_language": 10, "transfer_per_language": 20}, 20, 36, 4),
+        ({"labeled_per_language": 10, "transfer_per_language": 20}, 20, 38, 4),
     ],
 )
 def test_a_slice_is_held_out_of_the_labeled_sentences_too(

@@ -180,8 +180,8 @@ def _transfer_rows(
             number,
         )
     held_out = held_out_size(held_out, int(wanted.sum()))
-    lacking = held_out - int((wanted & ~labeled).sum())
-    if number and lacking > 0:  # D_u is hardly more than D_l: others validate
+    lacking = held_out - int((wanted & ~labeled).sum()) // 10
+    if number and lacking > 0:  # D_u is hardly more than D_l, and should keep what more it is
         spare = of_size(number - (-lacking // max(1, len(names)))) & ~wanted
         if spare.sum() < lacking:
             spare = usable & ~wanted
