@@ -48,12 +48,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def prepare(folder, labels=None, **options):
+def prepare(folder, labels=None, held_out=5, **options):
     config = DataConfig(data_dir=str(folder / "data"), **options)
     sources = find_sources(config)
     out = folder / "labeled"
     os.makedirs(out, exist_ok=True)
-    summary, files = prepare_labeled(config, sources, RULES, labels, str(out))
+    summary, files = prepare_labeled(config, sources, RULES, labels, held_out, str(out))
     assert all((out / name).exists() for name in files)
     return (
         config,
@@ -167,7 +167,7 @@ def test_nothing_to_score_on_is_an_error(folder):
 
 
 def transfer(folder, held_out=5, labels=None, **options):
-    config, sources, _, _ = prepare(folder, labels, **options)
+    config, sources, _, _ = prepare(folder, labels, held_out, **options)
     out = folder / "transfer"
     os.makedirs(out, exist_ok=True)
     summary, _ = prepare_transfer(
@@ -192,11 +192,99 @@ def test_the_transfer_set_is_all_training_text_and_the_transfer_files(folder):
 
 def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
     summary, shards = transfer(folder, labeled_per_language=8, transfer_per_language=12)
-    # 12 German, 12 English; the transfer file is German
-    assert summary["sentences"] == 24
+    # 12 German, 12 English (the transfer file is German), and two beyond them that validate
+    assert (summary["sentences"], summary["held_out"]) == (26, 2)
     _, _, _, splits = prepare(folder, labeled_per_language=8)
     everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
     assert set(splits["train"].sentences["hash"].tolist()) <= everything
+
+
+def test_text_without_a_language_fills_what_the_languages_leave(folder):
+    (folder / "web.txt").write_text("".join(f"un{'i' * i} visit\n" for i in range(300)))
+    web = {"transfer_file": (str(folder / "web.txt"),), "labeled_per_language": 10, "held_out": 3}
+    # 70 German sentences and 40 English ones
+    assert transfer(folder, transfer_per_language=60, **web)[0]["sentences"] == 60 + 40 + 20
+    assert transfer(folder, transfer_per_language=100, **web)[0]["sentences"] == 70 + 40 + 90
+    assert transfer(folder, transfer_per_language=30, **web)[0]["sentences"] == 2 * 30
+    with_all = transfer(folder, transfer_per_language=9000, **web)[0]["sentences"]
+    assert with_all == 70 + 40 + 300
+
+
+def test_a_larger_transfer_set_holds_the_smaller(folder):
+    small, large = (
+        transfer(folder, transfer_per_language=number, labeled_per_language=5)[1]
+        for number in (12, 30)
+    )
+    found = [{h for shard in shards for h in hashes_of(shard)} for shards in (small, large)]
+    assert found[0] < found[1]
+
+
+def hashes_of(rows):
+    return rows.sentences["hash"].tolist()
+
+
+def test_nothing_that_is_labeled_validates(folder):
+    """Neither a labeled sentence nor a copy of one, of whatever language or file."""
+    train = (folder / "data" / "de" / "train.tsv").read_text()
+    (folder / "data" / "en" / "train.tsv").write_text(train)
+    copies = "".join(f"{('berlin', 'anna')[i % 2]} un{'i' * i}\n" for i in range(40))
+    (folder / "web.txt").write_text(copies + copies)
+    options = {"transfer_file": (str(folder / "web.txt"),), "labeled_per_language": 15}
+    _, (held_out, *shards) = transfer(folder, held_out=20, **options)
+    *_, splits = prepare(folder, **options)
+    assert len(set(hashes_of(held_out))) == len(held_out) == 19  # a tenth of 190
+    assert not set(hashes_of(held_out)) & set(hashes_of(splits["train"]))
+    learned = [h for shard in shards for h in hashes_of(shard)]
+    assert not set(hashes_of(held_out)) & set(learned)
+    assert set(hashes_of(splits["train"])) <= set(learned)
+
+
+@pytest.mark.parametrize(
+    ("options", "labeled", "learned", "validating"),
+    [
+        ({}, 75, 75, 5),  # all 80 would be labeled: five are left out
+        ({"labeled_per_language": 39}, 75, 75, 5),  # two are not labeled: three are left out
+        ({"labeled_per_language": 10, "transfer_per_language": 10}, 20, 20, 2),
+        ({"labeled_per_language": 10, "transfer_per_language": 20}, 20, 38, 4),
+    ],
+)
+def test_a_slice_is_held_out_of_the_labeled_sentences_too(
+    folder, options, labeled, learned, validating
+):
+    os.remove(folder / "data" / "de" / "transfer.txt")
+    summary, (held_out, *shards) = transfer(folder, **options)
+    *_, splits = prepare(folder, **options)
+    assert len(splits["train"]) == labeled
+    assert sum(map(len, shards)) == learned
+    assert not set(hashes_of(held_out)) & set(hashes_of(splits["train"]))
+    assert len(held_out) == summary["held_out"] == validating
+
+
+def test_what_validates_may_be_text_that_the_transfer_set_leaves_out(folder):
+    summary, (held_out, rest) = transfer(folder, transfer_per_language=20)
+    *_, splits = prepare(folder, transfer_per_language=20)
+    assert (summary["sentences"], len(held_out), len(rest)) == (85, 5, 80)
+    assert set(hashes_of(rest)) == set(hashes_of(splits["train"]))
+
+
+def test_a_transfer_set_of_labeled_sentences_alone_is_an_error(folder):
+    (folder / "data" / "de" / "transfer.txt").write_text("berlin un\n")
+    with pytest.raises(DataError, match=r"not labeled too.*Received: 81 sentences, all of D_l"):
+        transfer(folder)
+
+
+def test_what_validates_in_place_of_a_development_file_is_in_no_training_data(folder):
+    for language in ("de", "en"):
+        os.remove(folder / "data" / language / "dev.tsv")
+    (folder / "data" / "en" / "train.tsv").write_text(sentences(12, 100))
+    _, shards = transfer(folder)
+    _, _, summary, splits = prepare(folder)
+    assert summary["splits_from"]["dev"] == "train"
+    assert summary["sentences_per_language"]["dev"] == {"de": 4, "en": 1}
+    assert summary["sentences_per_language"]["train"] == {"de": 36, "en": 11}
+    everything = {h for shard in shards for h in hashes_of(shard)}
+    assert not set(hashes_of(splits["dev"])) & everything
+    assert len(everything) == 36 + 11 + 30
 
 
 def test_pieces_that_a_ready_teacher_has_no_class_for_are_marked(folder):
@@ -300,7 +388,7 @@ def test_labels_must_name_entities():
 def test_the_fingerprint_follows_contents_not_places(folder):
     def inputs():
         config = DataConfig(data_dir=str(folder / "data"))
-        return labeled_inputs(config, find_sources(config), RULES, None)
+        return labeled_inputs(config, find_sources(config), RULES, None, 5)
 
     before = inputs()
     assert inputs() == before
@@ -309,3 +397,20 @@ def test_the_fingerprint_follows_contents_not_places(folder):
     (folder / "data" / "en" / "dev.tsv").write_text(PLACE)
     after = inputs()
     assert {name for name in before if before[name] != after[name]} == {"dev files"}
+
+
+def test_files_of_one_name_have_fingerprints_of_their_own_and_an_order(folder):
+    paths = []
+    for place, text in (("a", "anna visits\n"), ("b", "the visit\n")):
+        os.makedirs(folder / place)
+        (folder / place / "part.txt").write_text(text)
+        paths.append(str(folder / place / "part.txt"))
+
+    def inputs(*transfer_file):
+        config = DataConfig(data_dir=str(folder / "data"), transfer_file=transfer_file)
+        return transfer_inputs(config, find_sources(config), "x", 5)
+
+    before = inputs(*paths)
+    assert inputs(*reversed(paths)) != before  # sentences are numbered in another order
+    (folder / "a" / "part.txt").write_text("anna visited\n")
+    assert inputs(*paths) != before

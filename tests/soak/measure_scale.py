@@ -79,8 +79,10 @@ def measure(folder: str, number: int, hidden: int, batch_size: int) -> dict:
     """Everything about one number of sentences."""
     from xtremedistil.data.transfer import VALIDATION
     from xtremedistil.distil.targets import StoredTargets, make_targets, missing_targets
+    from xtremedistil.runtime.machine import share_one_heap
     from xtremedistil.runtime.parts import Part
 
+    share_one_heap()  # as a run does
     sentences, part = os.path.join(folder, "transfer"), Part(os.path.join(folder, "targets"), {})
     shards = write_sentences(sentences, number)
     names = [VALIDATION, *(shard["name"] for shard in shards)]

@@ -56,7 +56,8 @@ class DataConfig(Checked):
     transfer_per_language: int = option(
         0,
         "Transfer sentences to use per language, sampled (0: all); the labeled ones always belong "
-        "to them.",
+        "to them. The transfer set has so many times the number of languages: what the languages' "
+        "own sentences leave of that, text without a language (--transfer_file) fills.",
         low=0,
     )
     test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)

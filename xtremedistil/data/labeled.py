@@ -1,7 +1,8 @@
 """Labeled files to encoded sentences on disk: D_l, the development set and the test set.
 
 Every line of every file is read and checked before any model is built. D_l is the training split,
-or a sample of it (`--labeled_per_language`).
+or a sample of it (`--labeled_per_language`). Where that would leave no unlabeled sentence to hold
+out of the transfer set, D_l goes without a slice.
 """
 
 import dataclasses
@@ -16,12 +17,23 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sample, sentence_hash
+from xtremedistil.data.sources import (
+    Reader,
+    Scan,
+    Source,
+    checksums,
+    held_out_size,
+    rng_of,
+    sample,
+    sentence_hash,
+)
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.wordpiece import WordPiece
 
 CHOSEN = "chosen.safetensors"
+WITHHELD = "withheld"  # in that file: training sentences whose labels validate
+_MOST_DEV = 1000  # of a language without a development file
 
 
 def labeled_inputs(
@@ -29,9 +41,10 @@ def labeled_inputs(
     sources: dict[str, list[Source]],
     tokenizer: WordPiece,
     labels: LabelSet | None,
+    held_out: int,
 ) -> dict[str, object]:
-    """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready
-    teacher's labels."""
+    """What the encoded labeled data depends on: file contents, sampling, tokenization, a ready
+    teacher's labels, and what D_l may have to leave to the held-out slice of the transfer set."""
     settings = dataclasses.asdict(config)
     names = ("task", "data_format", "repair_iob2", "max_words", "data_seed")
     sizes = ("labeled_per_language", "dev_per_language", "test_per_language")
@@ -40,6 +53,7 @@ def labeled_inputs(
         **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
         "tokenization": tokenizer.fingerprint,
         "labels of the teacher": list(labels.names) if labels else None,
+        "transfer_validation": None if sources["transfer"] else held_out,
     }
 
 
@@ -48,6 +62,7 @@ def prepare_labeled(
     sources: dict[str, list[Source]],
     tokenizer: WordPiece,
     labels: LabelSet | None,
+    held_out: int,
     folder: str,
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Reads, checks, samples and encodes the labeled data.
@@ -57,8 +72,9 @@ def prepare_labeled(
         sources: of `find_sources`.
         tokenizer: the teacher's tokenization.
         labels: a ready teacher's classes, or None to take them from the training data.
+        held_out: transfer sentences to validate on, at the most.
         folder: gets `train`, `dev`, `test.safetensors` and `chosen.safetensors`, the row numbers of
-            D_l.
+            each in its files.
 
     Returns:
         What is known of the data (languages, labels, counts), and the names of the files.
@@ -73,6 +89,8 @@ def prepare_labeled(
         if sources[split]
     }
     origin, chosen = _choose(config, scans)
+    if not sources["transfer"]:
+        chosen["train"] = _sparing(scans["train"], chosen, origin, held_out, config)
     if labels is None:
         labels = LabelSet.from_data(scans["train"].labels, config.task)
     languages = sorted({name for scan in scans.values() for name in scan.languages})
@@ -83,7 +101,9 @@ def prepare_labeled(
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
         number = np.bincount(encoded.sentences["language"], minlength=len(languages))
         per_language[split] = dict(zip(languages, number.tolist(), strict=True))
-    files.write_bytes(os.path.join(folder, CHOSEN), safetensors.numpy.save(chosen))
+    withheld = chosen["dev"] if origin["dev"] == "train" else np.zeros(0, np.int64)
+    numbers = safetensors.numpy.save({**chosen, WITHHELD: withheld})
+    files.write_bytes(os.path.join(folder, CHOSEN), numbers)
     summary = {
         "languages": languages,
         "labels": list(labels.names),
@@ -130,8 +150,8 @@ def _choose(
     """Which file split feeds train, dev and test, and which of its sentences.
 
     Without a test split, the dev split is what is scored; without a dev split to validate on, a
-    tenth of the training sentences of each language (at most 1,000) is, and their labels teach
-    nothing.
+    tenth of the training sentences of each language (one at the least, 1,000 at the most) is, and
+    nothing is learned from them.
     """
     origin = {"train": "train", "dev": "dev", "test": "test"}
     if "test" not in scans:
@@ -146,8 +166,9 @@ def _choose(
     train = np.arange(len(scans["train"]))
     chosen = {}
     if origin["dev"] == "train":
-        smallest = np.bincount(scans["train"].language_of).min()
-        number = config.dev_per_language or max(1, min(1000, smallest // 10))
+        sizes = np.bincount(scans["train"].language_of)
+        tenths = np.where(sizes > 1, np.clip(sizes // 10, 1, _MOST_DEV), 0)
+        number = config.dev_per_language or tenths
         chosen["dev"] = sample(scans["train"], number, rng_of(config, "dev"), train)
         train = np.setdiff1d(train, chosen["dev"])
     else:
@@ -163,6 +184,25 @@ def _choose(
     if not len(chosen["train"]):
         raise DataError(f"{config.data_dir}: no labeled sentence is left to train on.")
     return origin, chosen
+
+
+def _sparing(
+    scan: Scan,
+    chosen: dict[str, np.ndarray],
+    origin: dict[str, str],
+    held_out: int,
+    config: DataConfig,
+) -> np.ndarray:
+    """D_l less as many sentences as the transfer set's held-out slice lacks, where training
+    sentences are all the text there is; each language keeps one."""
+    labeled = chosen["train"]
+    usable = len(scan) - (len(chosen["dev"]) if origin["dev"] == "train" else 0)
+    lacking = held_out_size(held_out, usable) - (usable - len(labeled))
+    if lacking <= 0:
+        return labeled
+    _, kept = np.unique(scan.language_of[labeled], return_index=True)
+    others = rng_of(config, "spared").permutation(np.delete(np.arange(len(labeled)), kept))
+    return np.delete(labeled, others[:lacking])
 
 
 def encode_labeled(

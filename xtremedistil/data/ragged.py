@@ -82,18 +82,37 @@ class Ragged:
             `pieces` as `(batch, length, ...)`, `sentences` as `(batch, ...)`, and `mask`, `(batch,
             length)` float32, 1 where a piece is real.
         """
-        lengths = self.lengths[rows]
-        length = int(lengths.max(initial=1)) if length is None else length
-        column = np.arange(length)
-        real = column < lengths[:, None]
-        index = np.where(real, self.offsets[rows][:, None] + column, 0)
-        batch = {"mask": real.astype(np.float32)}
-        for name, values in self.pieces.items():
-            batch[name] = values[index]
-            batch[name][~real] = 0
-        for name, values in self.sentences.items():
-            batch[name] = values[rows]
+        length = int(self.lengths[rows].max(initial=1)) if length is None else length
+        batch = self._empty_batch(len(rows), length)
+        self._put(batch, np.arange(len(rows)), rows)
         return batch
+
+    def _empty_batch(self, number: int, length: int) -> dict[str, np.ndarray]:
+        """A batch of `number` rows, all padding."""
+        batch = {"mask": np.zeros((number, length), np.float32)}
+        for name, values in self.pieces.items():
+            batch[name] = np.zeros((number, length, *values.shape[1:]), values.dtype)
+        for name, values in self.sentences.items():
+            batch[name] = np.zeros((number, *values.shape[1:]), values.dtype)
+        return batch
+
+    def _put(self, batch: dict[str, np.ndarray], places: np.ndarray, rows: np.ndarray) -> None:
+        """Copies the sentences `rows` to the rows `places` of a batch that is padding there."""
+        column = np.arange(batch["mask"].shape[1])
+        real = column < self.lengths[rows][:, None]
+        index = np.where(real, self.offsets[rows][:, None] + column, 0)
+        starts, sizes = self.offsets[rows].tolist(), real.sum(axis=1).tolist()
+        batch["mask"][places] = real
+        for name, values in self.pieces.items():
+            target = batch[name]
+            if values.ndim == 1:
+                target[places] = np.where(real, values[index], 0)
+                continue
+            # Wide rows, such as states: one copy a sentence, and padding, the rest, is left alone
+            for place, start, size in zip(places.tolist(), starts, sizes, strict=True):
+                target[place, :size] = values[start : start + size]
+        for name, values in self.sentences.items():
+            batch[name][places] = values[rows]
 
     def to_bytes(self) -> bytes:
         """The whole as one safetensors file."""
@@ -148,12 +167,8 @@ class Chained:
     def pad(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """A batch, as `Ragged.pad` makes it."""
         part_of = np.searchsorted(self._starts, rows, side="right") - 1
-        batch: dict[str, np.ndarray] = {}
+        batch = self.parts[0]._empty_batch(len(rows), length)
         for number in np.unique(part_of):
-            where = np.flatnonzero(part_of == number)
-            padded = self.parts[number].pad(rows[where] - self._starts[number], length)
-            for name, values in padded.items():
-                if name not in batch:
-                    batch[name] = np.empty((len(rows), *values.shape[1:]), values.dtype)
-                batch[name][where] = values
+            places = np.flatnonzero(part_of == number)
+            self.parts[number]._put(batch, places, rows[places] - self._starts[number])
         return batch

@@ -108,11 +108,12 @@ def _collect(
             sources[split].append(Source(path, language, file_format))
 
 
-def checksums(sources: Iterable[Source]) -> dict[str, str]:
-    """SHA-256 of each file, by language and name."""
-    return {
-        f"{s.language or '.'}/{os.path.basename(s.path)}": files.checksum(s.path) for s in sources
-    }
+def checksums(sources: Iterable[Source]) -> list[list[str]]:
+    """Language and name of each file, and the SHA-256 of its content, in the order of reading,
+    which the numbers of sentences follow."""
+    return [
+        [f"{s.language or '.'}/{os.path.basename(s.path)}", files.checksum(s.path)] for s in sources
+    ]
 
 
 class Reader:
@@ -174,20 +175,36 @@ class Reader:
 
 
 def sample(
-    scan: Scan, per_language: int, rng: np.random.Generator, among: np.ndarray
+    scan: Scan, per_language: int | np.ndarray, rng: np.random.Generator, among: np.ndarray
 ) -> np.ndarray:
-    """Sorted indices of `among`: `per_language` (0: all) of each language, spread evenly over its
-    classes."""
-    if not per_language:
-        return among
+    """A sample of each language, spread evenly over its classes.
+
+    Args:
+        scan: of the sentences.
+        per_language: how many (0: all), or an array with how many of each of `scan.languages`.
+        rng: chooses.
+        among: indices to choose from.
+
+    Returns:
+        Sorted indices.
+    """
+    if isinstance(per_language, int):
+        if not per_language:
+            return among
+        per_language = np.full(len(scan.languages), per_language)
     chosen = []
-    for language in range(len(scan.languages)):
+    for language, number in enumerate(per_language.tolist()):
         rows = among[scan.language_of[among] == language]
         groups = [rows[scan.label_of[rows] == label] for label in np.unique(scan.label_of[rows])]
         for i, group in enumerate(groups):
-            share = per_language // len(groups) + (i < per_language % len(groups))
+            share = number // len(groups) + (i < number % len(groups))
             chosen.append(rng.permutation(group)[:share])
     return np.sort(np.concatenate(chosen)) if chosen else among[:0]
+
+
+def held_out_size(most: int, total: int) -> int:
+    """Transfer sentences to validate on: a tenth of them all, at the most `most`."""
+    return max(1, min(most, total // 10))
 
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:

@@ -1,8 +1,9 @@
 """Unlabeled text to encoded sentences on disk: the transfer set D_u.
 
-It holds all training sentences without their labels, and the transfer files. Sentences are shuffled
-once, on disk, into shards; the first of them are held out to validate on. Memory grows by a few
-bytes a sentence, not with its text.
+It holds all training sentences without their labels, but for those whose labels validate, and the
+transfer files. Some are held out to validate on: sentences that D_l does not hold, so that no loss
+has seen them, with no copy among the rest. The others are shuffled once, on disk, into shards.
+Memory grows by a few bytes a sentence, not with its text.
 """
 
 import contextlib
@@ -12,14 +13,23 @@ from collections.abc import Iterator
 
 import numpy as np
 import safetensors.numpy
+from absl import logging
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
-from xtremedistil.data.labeled import CHOSEN
+from xtremedistil.data.labeled import CHOSEN, WITHHELD
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import read_shard, save_shard
-from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sentence_hash
+from xtremedistil.data.sources import (
+    Reader,
+    Scan,
+    Source,
+    checksums,
+    held_out_size,
+    rng_of,
+    sentence_hash,
+)
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.parts import DONE
@@ -73,16 +83,22 @@ def prepare_transfer(
         Counts and the list of shards; and the names of the files.
 
     Raises:
-        DataError: a line is not as it must be, or there are too few sentences.
+        DataError: a line is not as it must be, there are too few sentences, or D_l holds them all.
     """
     reader = Reader(config)
-    chosen = safetensors.numpy.load(files.read_bytes(os.path.join(labeled, CHOSEN)))["train"]
+    chosen = safetensors.numpy.load(files.read_bytes(os.path.join(labeled, CHOSEN)))
     train, unlabeled = (reader.scan(split, sources[split]) for split in ("train", "transfer"))
-    wanted = _transfer_rows(config, train, unlabeled, chosen)
+    total = len(train) + len(unlabeled)
+    in_labeled = np.isin(np.arange(total), chosen["train"])
+    usable = ~np.isin(np.arange(total), chosen[WITHHELD])
+    wanted, held_out = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
     examples = reader.examples([*sources["train"], *sources["transfer"]])
-    summary, counts = _encode_transfer(
-        examples, wanted, tokenizer, rng_of(config, "order"), held_out, folder, labels
-    )
+    kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
+    with _scratch_folder(folder) as scratch:
+        everything = _in_order(kept, int(wanted.sum()), tokenizer, scratch, labels)
+        rng = rng_of(config, "order")
+        parts = _parts(everything.sentences["hash"], in_labeled[wanted], held_out, rng)
+        summary, counts = _write(everything, parts, len(tokenizer.vocabulary), folder)
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
     return summary, (USAGE, VALIDATION)
@@ -119,29 +135,64 @@ def _scratch_folder(folder: str) -> Iterator[str]:
 
 
 def _transfer_rows(
-    config: DataConfig, train: Scan, unlabeled: Scan, labeled: np.ndarray
-) -> np.ndarray:
-    """Flags, `(train + unlabeled,)` bool: which sentences the transfer set holds."""
-    total = len(train) + len(unlabeled)
-    wanted = np.ones(total, bool)
-    if not config.transfer_per_language:
-        return wanted
-    names = sorted({*train.languages, *unlabeled.languages})
+    config: DataConfig,
+    train: Scan,
+    unlabeled: Scan,
+    labeled: np.ndarray,
+    usable: np.ndarray,
+    held_out: int,
+) -> tuple[np.ndarray, int]:
+    """Which sentences the transfer set holds, and how many of them validate.
+
+    Args:
+        config: sample sizes.
+        train, unlabeled: what the files hold.
+        labeled: `(train + unlabeled,)` bool: those of D_l.
+        usable: likewise: those that may belong to the transfer set.
+        held_out: sentences to validate on, at the most.
+    """
+    number = config.transfer_per_language
+    names = sorted({*train.languages, *unlabeled.languages} - {""})
     language_of = np.concatenate(
         [
-            np.array([names.index(n) for n in scan.languages], np.int16)[scan.language_of]
+            np.array([names.index(n) if n else -1 for n in scan.languages], int)[scan.language_of]
             for scan in (train, unlabeled)
             if len(scan)
         ]
     )
-    wanted[:] = False
-    wanted[labeled] = True
-    rng = rng_of(config, "transfer")
-    for language in range(len(names)):
-        rows = np.flatnonzero((language_of == language) & ~wanted)
-        room = config.transfer_per_language - int(wanted[language_of == language].sum())
-        wanted[rng.permutation(rows)[: max(0, room)]] = True
-    return wanted
+
+    def of_size(number: int) -> np.ndarray:
+        """So many sentences a language, or all: a smaller sample is part of a larger one."""
+        if not number:
+            return usable
+        rng, wanted = rng_of(config, "transfer"), labeled.copy()
+        for language in range(len(names)):
+            _fill(wanted, usable & (language_of == language), number, rng)
+        room = number * max(1, len(names)) - int(wanted[language_of >= 0].sum())
+        _fill(wanted, usable & (language_of < 0), room, rng)
+        return wanted
+
+    wanted = of_size(number)
+    if len(names) and not wanted[language_of < 0].any() and (language_of < 0).any():
+        logging.warning(
+            "--transfer_per_language=%d: the languages' own sentences fill the transfer set, and "
+            "text without a language is left out",
+            number,
+        )
+    held_out = held_out_size(held_out, int(wanted.sum()))
+    lacking = held_out - int((wanted & ~labeled).sum()) // 10
+    if number and lacking > 0:  # D_u is hardly more than D_l, and should keep what more it is
+        spare = of_size(number - (-lacking // max(1, len(names)))) & ~wanted
+        if spare.sum() < lacking:
+            spare = usable & ~wanted
+        wanted[rng_of(config, "spare").permutation(np.flatnonzero(spare))[:lacking]] = True
+    return wanted, held_out
+
+
+def _fill(wanted: np.ndarray, among: np.ndarray, number: int, rng: np.random.Generator) -> None:
+    """Adds sentences of `among` to `wanted` until it holds `number` of them."""
+    room = number - int((wanted & among).sum())
+    wanted[rng.permutation(np.flatnonzero(among & ~wanted))[: max(0, room)]] = True
 
 
 def _on_every_piece(labels: LabelSet | None) -> bool:
@@ -154,39 +205,57 @@ def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
     return (classes != IGNORED).astype(np.int8)
 
 
-def _encode_transfer(
-    examples: Iterator[Example],
-    wanted: np.ndarray,
-    tokenizer: WordPiece,
-    rng: np.random.Generator,
-    held_out: int,
-    folder: str,
-    labels: LabelSet | None,
-) -> tuple[dict[str, object], np.ndarray]:
-    """Encodes the wanted sentences and shuffles them into shards; also counts their pieces."""
-    total = int(wanted.sum())
+def _parts(
+    hashes: np.ndarray, labeled: np.ndarray, held_out: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The rows of each file of the transfer set, shuffled.
+
+    Args:
+        hashes: `(sentences,)` of `sentence_hash`.
+        labeled: `(sentences,)` bool: those of D_l.
+        held_out: how many validate; fewer where fewer differ from all of D_l. Their copies belong
+            to no file.
+        rng: shuffles.
+
+    Raises:
+        DataError: there are less than two sentences, or none but those of D_l.
+    """
+    total = len(hashes)
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    counts = np.zeros(len(tokenizer.vocabulary), np.int64)
-    kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
-    with _scratch_folder(folder) as scratch:
-        everything = _in_order(kept, total, tokenizer, scratch, labels)
-        order = rng.permutation(total)
-        held_out = max(1, min(held_out, total // 10))
-        parts = {VALIDATION: order[:held_out]}
-        for number, start in enumerate(range(held_out, total, SHARD_SENTENCES)):
-            parts[f"{number:05d}.safetensors"] = order[start : start + SHARD_SENTENCES]
-        shards = []
-        for name, rows in parts.items():
-            shard = everything.take(rows)
-            counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
-            save_shard(shard, os.path.join(folder, name))
-            shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
+    distinct, first, text_of = np.unique(hashes, return_index=True, return_inverse=True)
+    unlabeled = np.ones(len(distinct), bool)
+    unlabeled[text_of[labeled]] = False
+    chosen = rng.permutation(np.flatnonzero(unlabeled))[:held_out]
+    if not len(chosen):
+        raise DataError(
+            "the transfer set needs a sentence that is not labeled too, to validate on. Give other "
+            f"text (--transfer_file), or label less. Received: {total} sentences, all of D_l"
+        )
+    order = rng.permutation(np.flatnonzero(~np.isin(text_of, chosen)))
+    parts = {VALIDATION: first[chosen]}
+    for number, start in enumerate(range(0, len(order), SHARD_SENTENCES)):
+        parts[f"{number:05d}.safetensors"] = order[start : start + SHARD_SENTENCES]
+    return parts
+
+
+def _write(
+    everything: Ragged, parts: dict[str, np.ndarray], vocabulary: int, folder: str
+) -> tuple[dict[str, object], np.ndarray]:
+    """Writes the files of the transfer set, and counts their pieces."""
+    counts = np.zeros(vocabulary, np.int64)
+    shards, longest = [], 0
+    for name, rows in parts.items():
+        shard = everything.take(rows)
+        counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
+        longest = max(longest, int(shard.lengths.max()))
+        save_shard(shard, os.path.join(folder, name))
+        shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
     summary = {
-        "sentences": total,
-        "pieces": int(everything.offsets[-1]),
-        "longest": int(everything.lengths.max()),
-        "held_out": held_out,
+        "sentences": sum(shard["sentences"] for shard in shards),
+        "pieces": sum(shard["pieces"] for shard in shards),
+        "longest": longest,
+        "held_out": shards[0]["sentences"],
         "shards": shards[1:],
     }
     return summary, counts

@@ -49,9 +49,9 @@ class RunData:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What is known of the labeled data."""
-        part = self.layout.labeled
-        labels = self.layout.ready_labels
-        arguments = (self.data_config, self.sources, self.tokenizer, labels, part.folder)
+        part, labels = self.layout.labeled, self.layout.ready_labels
+        held_out = self.config.distillation.transfer_validation
+        arguments = (self.data_config, self.sources, self.tokenizer, labels, held_out, part.folder)
         return part.ensure(lambda: prepare_labeled(*arguments))
 
     @cached_property

@@ -13,6 +13,7 @@ from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.summary import summary
 from xtremedistil.runtime import disk, files
+from xtremedistil.runtime.machine import share_one_heap
 from xtremedistil.runtime.parts import run_lock
 from xtremedistil.runtime.workers import start_workers
 
@@ -31,6 +32,7 @@ def execute(config: Config) -> dict[str, Any] | None:
     Raises:
         XtremeDistilError: of the kind that fits what is wrong.
     """
+    share_one_heap()
     out, last = config.run.output_dir, _LAST_STAGE[config.run.stage]
     policy = {"off": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
     keras.mixed_precision.set_dtype_policy(policy[config.run.mixed_precision])

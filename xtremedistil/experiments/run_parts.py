@@ -57,7 +57,8 @@ class Layout:
         self.config, self.checkpoint, self.workers = config, checkpoint, workers
         tokenizer = checkpoint.tokenizer
         self.ready_labels = checkpoint.labels if ready else None
-        inputs = labeled_inputs(data, sources, tokenizer, self.ready_labels)
+        held_out = config.distillation.transfer_validation
+        inputs = labeled_inputs(data, sources, tokenizer, self.ready_labels, held_out)
         self.labeled = self.part("data/labeled", inputs)
         self.transfer = self._transfer(data, sources)
         self.vocabulary = self.transfer

@@ -60,6 +60,10 @@ class Training:
         seed: of the order of the batches.
         metric: validation score to choose the best epoch by, the larger the better; None to choose
             by loss.
+        even_positions: whether every position weighs the same in an epoch. Batches hold sentences
+            of one length: where each is learned from by its mean, a position of a batch of short
+            sentences weighs several times one of long ones, which Eqs. 2, 4 and 6 and validation do
+            not say. A batch then adds its sum over the positions that so many rows have on average.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Training:
     optimizer: Callable[[int], keras.optimizers.Optimizer]
     seed: Sequence[int]
     metric: Callable[[], float] | None = None
+    even_positions: bool = False
 
 
 @dataclass(frozen=True)
