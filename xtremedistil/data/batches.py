@@ -2,8 +2,8 @@
 
 An epoch goes through windows of a few thousand sentences. Inside a window, sentences are sorted by
 about their length and cut into batches, and the batches are shuffled: a batch then holds sentences
-of about one length, and little of it is padding. Their lengths are taken with some noise, or a data
-set of one window would be cut into the same batches in every epoch; and batches are of one size,
+of about one length, and little of it is padding. In a data set of one window lengths are taken with
+some noise, or it would be cut into the same batches in every epoch; and batches are of one size,
 since one of a few left-over sentences, the longest, would weigh as much as any other.
 While a window is used, a thread reads the next one: memory holds two, however many there are. The
 order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it
@@ -25,7 +25,9 @@ Batch = dict[str, np.ndarray]
 Read = Callable[[], Ragged | Chained]
 _WINDOW_SENTENCES = 8192
 _WINDOW_BATCHES = 16
-_LENGTH_NOISE = 0.2  # of WikiAnn, 6% of batches of 128 is then padding, 9% at 512; without, 1 and 5
+# Of WikiAnn, 6% of batches of 128 is padding with it, 9% at 512; without, 1% and 5%.
+_LENGTH_NOISE = 0.2
+_TIES = 1e-6  # several windows hold other sentences in every epoch: equal lengths alone are mixed
 
 
 class Source(Protocol):
@@ -97,8 +99,9 @@ def epoch_batches(
     Yields:
         What `Ragged.pad` returns.
     """
-    passed, wanted = 0, []
-    for number, (count, read) in enumerate(_windows(source, batch_size, seed)):
+    passed, wanted, of_epoch = 0, [], _windows(source, batch_size, seed)
+    noise = _LENGTH_NOISE if len(of_epoch) == 1 else _TIES
+    for number, (count, read) in enumerate(of_epoch):
         batches = -(-count // batch_size)
         if passed + batches > start:
             wanted.append((number, count, max(0, start - passed), read))
@@ -106,7 +109,7 @@ def epoch_batches(
     windows = _read_ahead([read for *_, read in wanted])
     for (number, count, skipped, _), rows in zip(wanted, windows, strict=True):
         rng, lengths = np.random.default_rng([*seed, number]), rows.lengths
-        about = lengths * rng.uniform(1, 1 + _LENGTH_NOISE, count)
+        about = lengths * rng.uniform(1, 1 + noise, count)
         batches = np.array_split(np.argsort(about, kind="stable"), -(-count // batch_size))
         for batch in rng.permutation(len(batches))[skipped:]:
             chosen = batches[batch]
