@@ -1,16 +1,18 @@
 """One teacher pass, kept on disk: half precision, real pieces, resumable shard by shard."""
 
 import os
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from xtremedistil.config import Config, DistillationConfig
 from xtremedistil.data.batches import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil.distiller import _term
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, plan
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,
@@ -19,8 +21,10 @@ from xtremedistil.distil.targets import (
     targets_bytes,
     teacher_outputs,
 )
+from xtremedistil.experiments.targets import RunTargets
 from xtremedistil.runtime.errors import ArtifactError, TrainingError
 from xtremedistil.runtime.parts import Part
+from xtremedistil.runtime.workers import ALONE
 from xtremedistil.students.student import StudentShape, build_student
 from xtremedistil.training.loop import train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
@@ -133,6 +137,29 @@ def test_a_truncated_shard_is_found_before_training_and_an_altered_one_on_openin
     assert missing_targets(["logits", "states-03"], NAMES, part)[NAMES[0]] == ["states-03"]
     make(folders)
     assert set(stored.validation().pieces) == {"ids", "logits", "states"}
+
+
+def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders, monkeypatch):
+    stored = make(folders)
+    _, part = folders
+    config = Config(distillation=DistillationConfig(teacher_layer=3))
+    steps = plan(config.distillation)
+    layout = SimpleNamespace(targets=part)
+    data = SimpleNamespace(transfer={"shards": SHARDS})
+    run = SimpleNamespace(config=config, workers=ALONE, layout=layout, steps=steps, data=data)
+    part.finish({"kinds": ["logits", "states-03"], "seconds": 7})
+    looked = []
+    monkeypatch.setattr(
+        "xtremedistil.experiments.targets.missing_targets", lambda *_: looked.append(1) or {}
+    )
+    assert RunTargets(run).make()["seconds"] == 7
+    assert not looked
+    os.truncate(part.path("logits", NAMES[1]), 50)
+    with pytest.raises(ArtifactError, match="only this shard is made again"):
+        list(epoch_batches(stored.source(), 4, [0]))
+    RunTargets(run).make()
+    assert looked
+    assert missing_targets(["logits", "states-03"], NAMES, part) == {NAMES[1]: ["logits"]}
 
 
 def test_targets_of_texts_are_one_row_each():

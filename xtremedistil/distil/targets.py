@@ -20,7 +20,7 @@ from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
 from xtremedistil.data.transfer import VALIDATION, read_sentences
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, TrainingError
-from xtremedistil.runtime.parts import Part
+from xtremedistil.runtime.parts import DONE, Part
 from xtremedistil.runtime.progress import progress
 
 _TEACHER_PIECES = 4096
@@ -180,7 +180,11 @@ class StoredTargets(_InSentenceShards):
         pieces, sentences = {**rows.pieces, "ids": self.rows[rows.pieces["ids"]]}, {}
         for kind, folder in self.kinds.items():
             path = self.part.path(folder, name)
-            target = read_shard(path, self.verified, record_of(path))
+            try:
+                target = read_shard(path, self.verified, record_of(path))
+            except ArtifactError:
+                files.remove(self.part.path(DONE))  # so that the next run looks at every shard
+                raise
             if not np.array_equal(target.offsets, rows.offsets):
                 raise ArtifactError(
                     f"{path}: does not belong to the sentences of the same shard. Remove it."

@@ -94,6 +94,9 @@ class RunTargets:
         if run.config.run.targets == "live":
             return {}
         folders, part = self.folders(), run.layout.targets
+        done = part.results() or {}
+        if set(folders.values()) <= set(done.get("kinds", ())):  # however many shards there are
+            return done
         names = [VALIDATION, *(shard["name"] for shard in run.data.transfer["shards"])]
 
         def missing() -> dict[str, list[str]]:
@@ -109,8 +112,9 @@ class RunTargets:
             lacking, mine = missing(), names[workers.index :: workers.number]
             # by place among all, so that no two workers ever make the same shard
             mine = {name: lacking[name] for name in mine if name in lacking}
+            kinds = {*folders.values(), *(part.results() or {}).get("kinds", ())}
             make_targets(forward, mine, run.layout.transfer.folder, length, part)
-            return {"shards": len(names)}, ()
+            return {"shards": len(names), "kinds": sorted(kinds)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
         if workers.any(bool(missing())):
