@@ -23,7 +23,7 @@ from xtremedistil.runtime.errors import (
     DataError,
     XtremeDistilError,
 )
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.students.bundle import Bundle
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -18,7 +18,7 @@ from xtremedistil.report.collected import LATENCY, Result, load
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
 from xtremedistil.teachers.teacher import build_teacher, open_checkpoint

@@ -26,7 +26,7 @@ from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.progress import nested, progress
 
 SWEEP = "sweep.json"
