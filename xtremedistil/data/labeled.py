@@ -4,7 +4,6 @@ Every line of every file is read and checked before any model is built. D_l is t
 or a sample of it (`--labeled_per_language`).
 """
 
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,19 +23,12 @@ from xtremedistil.tokenization.wordpiece import WordPiece
 CHOSEN = "chosen.safetensors"
 
 
-def labeled_inputs(
-    config: DataConfig,
-    sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
-    labels: LabelSet | None,
+def labeled_contents(
+    sources: dict[str, list[Source]], tokenizer: WordPiece, labels: LabelSet | None
 ) -> dict[str, object]:
-    """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready
-    teacher's labels."""
-    settings = dataclasses.asdict(config)
-    names = ("task", "data_format", "repair_iob2", "max_words", "data_seed")
-    sizes = ("labeled_per_language", "dev_per_language", "test_per_language")
+    """What the encoded labeled data is made from, beside the options: file contents, tokenization,
+    and a ready teacher's labels."""
     return {
-        **{name: settings[name] for name in (*names, *sizes)},
         **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
         "tokenization": tokenizer.fingerprint,
         "labels of the teacher": list(labels.names) if labels else None,

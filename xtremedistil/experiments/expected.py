@@ -90,25 +90,25 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     """The long parts of a run with their expected seconds."""
-    labeled = sum(run.data.summary["sentences_per_language"]["train"].values())
-    transfer = run.data.transfer["sentences"]
+    labeled = sum(run.data.prepare_labeled()["sentences_per_language"]["train"].values())
+    transfer = run.data.prepare_transfer()["sentences"]
     tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * labeled
-    parts = [("teacher", run.layout.teacher, tuning * rates.teacher)]
+    parts = [("teacher", run.parts.teacher, tuning * rates.teacher)]
     if run.config.run.stage == "teacher":
         return parts
     if run.targets.folders():
-        parts.append(("target set", run.layout.targets, transfer * rates.teacher))
-    per_sentence = rates.student * operations(run.student_shape, _length(run))
-    for step, part in zip(run.steps, run.step_parts, strict=True):
+        parts.append(("target set", run.parts.targets, transfer * rates.teacher))
+    per_sentence = rates.student * operations(run.student.find_shape(), _length(run))
+    for step, part in zip(run.student.plan_steps(), run.student.step_parts(), strict=True):
         sentences = transfer if set(step.losses) - {"labels"} else labeled
         if step.language:
-            sentences //= len(run.data.summary["languages"])
+            sentences //= len(run.data.prepare_labeled()["languages"])
         parts.append(("step", part, step.epochs * sentences * per_sentence))
     return parts
 
 
 def _length(run: Run) -> int:
-    transfer = run.data.transfer
+    transfer = run.data.prepare_transfer()
     return max(2, min(run.config.data.max_seq_length, transfer["pieces"] // transfer["sentences"]))
 
 
@@ -122,7 +122,7 @@ def _measure(run: Run) -> _Rates:
     """Times a few steps of the student, and of a teacher with the checkpoint's sizes."""
     length = _length(run)
     rng = np.random.default_rng(0)
-    shape = run.student_shape
+    shape = run.student.find_shape()
     student = build_student(shape, 0.2)
     optimizer = keras.optimizers.Adam()
     optimizer.build(student.trainable_variables)
@@ -139,7 +139,7 @@ def _measure(run: Run) -> _Rates:
     size = run.config.distillation.batch_size
     ids = tf.constant(rng.integers(1, shape.vocabulary_size, (size, length)), tf.int32)
     student_seconds = _median(lambda: step(ids).numpy()) / size / operations(shape, length)
-    teacher = run.untuned_teacher()
+    teacher = run.teacher.load_untuned()
     forward = tf.function(lambda ids: teacher(ids, training=False)["logits"])
     pieces = run.checkpoint.config.vocabulary_size
     words = tf.constant(rng.integers(1, pieces, (_SENTENCES, length)), tf.int32)

@@ -223,7 +223,7 @@ def _development_score(config: Config) -> None:
     """A run up to its development score."""
     folder = config.run.output_dir
     execute(dataclasses.replace(config, run=dataclasses.replace(config.run, stage="3")))
-    scores = Run(config).development_scores()
+    scores = Run(config).development.of_final_students()
     files.write_json(os.path.join(folder, RESULTS), scores)
 
 
