@@ -419,8 +419,6 @@ def test_the_programs_report_mistakes_in_one_line(tmp_path):
             program,
             f"--output_dir={tmp_path}",
             "--data_dir=/nowhere",
-            "--teacher=scratch",
-            "--embedding_dim=9",
         ]
         done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
         assert done.returncode == 2

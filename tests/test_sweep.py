@@ -145,7 +145,7 @@ def test_latency_needs_a_finished_run(tmp_path):
     with pytest.raises(
         ArtifactError, match=r"of which a student is done. Received: 0 of 1 runs done"
     ):
-        time_sweep(folder)
+        time_sweep(folder, rounds=1)
 
 
 def test_every_table_has_a_flagfile_whose_plan_can_be_made():

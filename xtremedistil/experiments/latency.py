@@ -33,7 +33,7 @@ _SIZES = {
 }
 
 
-def time_sweep(folder: str, rounds: int = 50) -> str:
+def time_sweep(folder: str, rounds: int) -> str:
     """Measures a sweep's students, one of each size, and their teacher, with random weights.
 
     Args:
