@@ -1,8 +1,7 @@
 """How long a sweep will take, from a few steps measured on this machine now."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
-from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import StudentShape, build_student
 
@@ -54,13 +51,14 @@ class _Rates:
     student: float
 
 
-def expected_seconds(runs: Sequence[Any]) -> Expected:
+def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
     """What runs will cost, each part counted for the first run that needs it.
 
     Reads and encodes the data, which later serves the runs; trains nothing.
 
     Args:
         runs: of `sweep.plan_runs`.
+        done: ids of those that need no work.
 
     Raises:
         XtremeDistilError: a run cannot be made.
@@ -70,10 +68,9 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
     users: dict[str, list[str]] = {}
     seconds = {}
     for id, run in made.items():
-        done = files.exists(os.path.join(run.config.run.output_dir, RESULTS))
-        own = 0.0 if done else _SCORING_SECONDS
+        own = 0.0 if id in done else _SCORING_SECONDS
         for kind, part, cost in _parts(run, rates):
-            if part.folder not in users and not done and part.results() is None:
+            if part.folder not in users and id not in done and part.results() is None:
                 own += cost
             users.setdefault(part.folder, []).append(kind)
         seconds[id] = own
@@ -90,10 +87,13 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     """The long parts of a run with their expected seconds."""
-    labeled = sum(run.data.prepare_labeled()["sentences_per_language"]["train"].values())
-    transfer = run.data.prepare_transfer()["sentences"]
-    tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * labeled
-    parts = [("teacher", run.parts.teacher, tuning * rates.teacher)]
+    counts = run.data.prepare_labeled()["sentences_per_language"]["train"]
+    labeled, transfer = sum(counts.values()), run.data.prepare_transfer()["sentences"]
+    tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * rates.teacher
+    if run.config.teacher.teacher_per_language:
+        languages = run.teacher.languages()
+        return [("teacher", run.parts.teacher_of(n), tuning * counts[n]) for n in languages]
+    parts = [("teacher", run.parts.teacher, tuning * labeled)]
     if run.config.run.stage == "teacher":
         return parts
     if run.targets.folders():

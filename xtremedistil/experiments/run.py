@@ -55,8 +55,7 @@ class Run(Opened):
     def _parts_up_to(self, last_stage: int) -> list[Part]:
         parts = self.parts
         if self.config.teacher.teacher_per_language:
-            languages = self.data.check_each_language("--teacher_per_language")
-            return [parts.teacher_of(language) for language in languages]
+            return [parts.teacher_of(language) for language in self.teacher.languages()]
         if last_stage < 0:
             return [parts.teacher]
         steps = zip(self.student.step_parts(), self.student.plan_steps(), strict=True)

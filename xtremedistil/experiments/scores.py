@@ -76,7 +76,7 @@ class RunScores:
 
         models = [
             _Model(name, run.teacher.make_of(name), functools.partial(forward, name))
-            for name in run.data.prepare_labeled()["languages"]
+            for name in run.teacher.languages()
         ]
         return self._score("teachers", models, limit)
 

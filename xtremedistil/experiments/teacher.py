@@ -33,6 +33,14 @@ class RunTeacher:
         part = self._run.parts.teacher
         return part.ensure(lambda: self._make(part, None), (STATE_FILE,), together=True)
 
+    def languages(self) -> list[str]:
+        """The languages of `--teacher_per_language`.
+
+        Raises:
+            DataError: one of them lacks sentences.
+        """
+        return self._data.check_each_language("--teacher_per_language")
+
     def make_of(self, language: str) -> Part:
         """Fine-tunes a teacher of one language alone (Table 5's MBERT-single); returns its part."""
         part = self._run.parts.teacher_of(language)
