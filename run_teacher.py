@@ -1,7 +1,7 @@
 """Fine-tunes the teacher alone, or trains a small one from scratch: `python run_teacher.py
 --teacher=FOLDER --data_dir=DIR`."""
 
-from xtremedistil.cli import flags
+from xtremedistil.cli import programs
 
 if __name__ == "__main__":
-    flags.run(__file__, stage="teacher")
+    programs.run(__file__, __doc__, stage="teacher")

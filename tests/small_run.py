@@ -11,6 +11,7 @@ from xtremedistil.config import (
     RunConfig,
     StudentConfig,
     TeacherConfig,
+    options,
 )
 from xtremedistil.data.sample import corpus_dir
 
@@ -47,9 +48,10 @@ def small(data, out, **changes):
         ),
         "run": RunConfig(output_dir=str(out)),
     }
+    by_section: dict[str, dict] = {}
     for name, value in changes.items():
-        (section,) = [
-            s for s, made in sections.items() if name in {f.name for f in dataclasses.fields(made)}
-        ]
-        sections[section] = dataclasses.replace(sections[section], **{name: value})
+        section, _ = options()[name]
+        by_section.setdefault(section, {})[name] = value
+    for section, values in by_section.items():
+        sections[section] = dataclasses.replace(sections[section], **values)
     return Config(**sections)

@@ -1,6 +1,9 @@
 """The commands of `python -m xtremedistil`, called as the command line calls them."""
 
+import dataclasses
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -8,7 +11,11 @@ import pytest
 from test_serving import make
 
 from xtremedistil.cli import commands
+from xtremedistil.config import options
 from xtremedistil.runtime.errors import ConfigError, DataError
+from xtremedistil.serving.exports.options import ExportOptions
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def test_evaluate_scores_each_language(student, data, capsys):
 
 def test_export_writes_what_predict_reads(student, tmp_path, capsys):
     out = str(tmp_path / "onnx")
-    commands.export(commands.ExportCommandOptions(student, out, format="onnx"))
+    commands.export(ExportOptions(student, out, format="onnx"))
     (tmp_path / "a.txt").write_text("Anna rests in Paris.\n")
     found = []
     for model in (student, out):
@@ -59,7 +66,7 @@ def test_export_writes_what_predict_reads(student, tmp_path, capsys):
         found.append(capsys.readouterr().out)
     assert found[0] == found[1]
     with pytest.raises(ConfigError, match="must name folders"):
-        commands.export(commands.ExportCommandOptions())
+        ExportOptions()
 
 
 def test_a_command_without_its_folder_says_so():
@@ -91,3 +98,37 @@ def test_every_command_has_help_and_options_with_help():
         assert len(command.help) > 10
         fields = command.options.__dataclass_fields__.values()
         assert all(len(field.metadata["help"]) > 10 for field in fields)
+
+
+def help_of(*program):
+    command = [sys.executable, *program, "--help"]
+    settings = {"env": {**os.environ, "COLUMNS": "80"}, "cwd": TOP}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, **settings)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    return done.stdout
+
+
+def described(text):
+    """The flags that a help lists, in order."""
+    return re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE)
+
+
+def test_help_lists_the_flags_of_a_run_by_section():
+    text = help_of("run_distil.py")
+    assert described(text) == [*options(), "config", "flagfile", "helpfull"]
+    titles = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
+    assert titles[1:] == ["Data", "Teacher", "Student", "Distillation", "Run", "Flags of absl"]
+    assert "  --task=ner|classification   [ner]\n      What the labels are: tags" in text
+    assert "  --dropout=X   [0.2; up to 0.99]\n" in text
+    assert "  --[no]export   [on]\n" in text
+    assert "  --logit_epochs=N,...   [1,2,8,12]\n" in text
+    assert described(help_of("run_teacher.py")) == [n for n in described(text) if n != "stage"]
+
+
+def test_help_lists_the_flags_of_a_command():
+    own = [field.name for field in dataclasses.fields(ExportOptions)]
+    assert described(help_of("-m", "xtremedistil", "export")) == [*own, "flagfile", "helpfull"]
+    text = help_of("-m", "xtremedistil", "sweep")
+    own = [field.name for field in dataclasses.fields(commands.SweepOptions)]
+    assert described(text) == [*own, *options(), "config", "flagfile", "helpfull"]
+    assert "--vary=TEXT (repeated)   [empty]" in text

@@ -114,10 +114,10 @@ PROGRAM = """
 import json, sys
 from absl import app
 from xtremedistil.cli import flags as cli
-cli.define_flags()
+cli.define_run_flags()
 def main(argv):
     sample = cli.use_sample_flags({top!r})
-    print(json.dumps([sample, cli.config_from_flags().to_dict()]))
+    print(json.dumps([sample, cli.read_config().to_dict()]))
 app.run(main)
 """
 

@@ -7,7 +7,7 @@ import pytest
 import tiny_bert
 
 from xtremedistil.config import DataConfig
-from xtremedistil.data.labeled import labeled_inputs, prepare_labeled
+from xtremedistil.data.labeled import labeled_contents, prepare_labeled
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import find_sources
@@ -15,7 +15,7 @@ from xtremedistil.data.transfer import (
     HAS_CLASS,
     VALIDATION,
     prepare_transfer,
-    transfer_inputs,
+    transfer_contents,
 )
 from xtremedistil.runtime.errors import CheckpointError, DataError
 from xtremedistil.tokenization.wordpiece import WordPiece
@@ -317,12 +317,12 @@ def test_a_teacher_with_markers_has_a_class_for_every_piece(folder):
 
 
 def test_the_transfer_set_of_a_ready_teacher_is_another_part(folder):
-    config, sources, _, _ = prepare(folder)
+    _, sources, _, _ = prepare(folder)
     bare = LabelSet(("O", "B-LOC", "I-LOC"))
-    of_data, of_bare = (transfer_inputs(config, sources, "x", 5, a) for a in (None, bare))
+    of_data, of_bare = (transfer_contents(sources, "x", a) for a in (None, bare))
     assert of_bare == {**of_data, HAS_CLASS: True}
     texts = LabelSet(("good", "bad"), "classification")
-    assert transfer_inputs(config, sources, "x", 5, texts) == of_data
+    assert transfer_contents(sources, "x", texts) == of_data
 
 
 def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):
@@ -388,7 +388,7 @@ def test_labels_must_name_entities():
 def test_the_fingerprint_follows_contents_not_places(folder):
     def inputs():
         config = DataConfig(data_dir=str(folder / "data"))
-        return labeled_inputs(config, find_sources(config), RULES, None, 5)
+        return labeled_contents(find_sources(config), RULES, None, 5)
 
     before = inputs()
     assert inputs() == before
@@ -408,7 +408,7 @@ def test_files_of_one_name_have_fingerprints_of_their_own_and_an_order(folder):
 
     def inputs(*transfer_file):
         config = DataConfig(data_dir=str(folder / "data"), transfer_file=transfer_file)
-        return transfer_inputs(config, find_sources(config), "x", 5)
+        return transfer_contents(find_sources(config), "x")
 
     before = inputs(*paths)
     assert inputs(*reversed(paths)) != before  # sentences are numbered in another order

@@ -8,7 +8,7 @@ import pytest
 
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.errors import ArtifactError, DataError
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 
 
 @pytest.fixture

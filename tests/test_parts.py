@@ -16,7 +16,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
 from xtremedistil.data.sources import find_sources
-from xtremedistil.data.transfer import read_sentences, transfer_inputs
+from xtremedistil.data.transfer import read_sentences, transfer_contents
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.parts import DONE, INPUTS, Part
@@ -177,7 +177,7 @@ def test_a_damaged_transfer_set_is_made_again_and_the_same(tmp_path):
     labeled = str(tmp_path / "labeled")
     os.makedirs(labeled)
     prepare_labeled(config, sources, tokenizer, None, 5, labeled)
-    part = Part(str(tmp_path / "transfer"), transfer_inputs(config, sources, "x", 5))
+    part = Part(str(tmp_path / "transfer"), transfer_contents(sources, "x"))
 
     def make():
         return part.ensure(

@@ -24,7 +24,7 @@ from xtremedistil.runtime.errors import (
     DataError,
     XtremeDistilError,
 )
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.students.bundle import Bundle
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -81,7 +81,7 @@ def test_no_step_is_worse_than_its_start_by_its_own_measure(finished):
 def test_stage_3_starts_where_stage_2_ended(data, finished):
     out, _ = finished
     run = Run(small(data, out))
-    logits, labels = run.step_model(4), run.step_model(5)
+    logits, labels = run.student.load_step(4), run.student.load_step(5)
     for name in ("embeddings", "encoder", "projection"):
         for a, b in zip(
             logits.get_layer(name).get_weights(), labels.get_layer(name).get_weights(), strict=True
@@ -96,7 +96,7 @@ def test_the_bundle_predicts_what_the_run_scored(data, finished):
     assert bundle.model.count_params() == bundle.shape.deployed_parameters
     ids = np.array([[3, 5, 7, 9]], np.int32)
     np.testing.assert_array_equal(
-        np.asarray(bundle.model(ids)), np.asarray(run.step_model(-1)(ids)["label_head"])
+        np.asarray(bundle.model(ids)), np.asarray(run.student.load_step(-1)(ids)["label_head"])
     )
 
 
@@ -274,9 +274,9 @@ def test_a_smaller_transfer_set_can_keep_the_vocabulary_of_a_larger_one(data, tm
     data_config = dataclasses.replace(narrow.data, vocabulary_transfer=400)
     output = dataclasses.replace(narrow.run, output_dir=str(tmp_path / "c"))
     kept = Run(dataclasses.replace(narrow, data=data_config, run=output))
-    np.testing.assert_array_equal(kept.data.pieces, wide.data.pieces)
-    assert len(own.data.pieces) < len(wide.data.pieces)
-    assert kept.data.transfer["sentences"] == 620 + 60  # which validate
+    np.testing.assert_array_equal(kept.data.read_pieces(), wide.data.read_pieces())
+    assert len(own.data.read_pieces()) < len(wide.data.read_pieces())
+    assert kept.data.prepare_transfer()["sentences"] == 620 + 60  # which validate
 
 
 def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
@@ -288,8 +288,8 @@ def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
         config.student, embeddings="glove", vector_file=str(tmp_path / "vectors.txt")
     )
     run = Run(dataclasses.replace(config, student=student))
-    table = run.build_student().get_layer("embeddings").get_weights()[0]
-    row = run.data.rows[run.checkpoint.tokenizer.id_of("der")]
+    table = run.student.build().get_layer("embeddings").get_weights()[0]
+    row = run.data.read_rows()[run.checkpoint.tokenizer.id_of("der")]
     np.testing.assert_array_equal(table[row], np.full(16, 0.5, np.float32))
 
 
@@ -298,11 +298,11 @@ def test_other_starts_of_the_embeddings(data, finished, tmp_path, embeddings):
     for part in ("teacher", "data"):
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)
     run = Run(small(data, tmp_path / "out", embeddings=embeddings, embedding_dim=32))
-    table = run.build_student().get_layer("embeddings").get_weights()[0]
-    assert table.shape == (len(run.data.pieces), 32)
+    table = run.student.build().get_layer("embeddings").get_weights()[0]
+    assert table.shape == (len(run.data.read_pieces()), 32)
     if embeddings == "teacher":
-        whole = run.teacher_model().get_layer("word_embeddings").get_weights()[0]
-        np.testing.assert_array_equal(table, whole[run.data.pieces])
+        whole = run.teacher.load().get_layer("word_embeddings").get_weights()[0]
+        np.testing.assert_array_equal(table, whole[run.data.read_pieces()])
 
 
 def test_xla_compiles_the_student_where_there_is_a_gpu(data, finished, tmp_path, monkeypatch):
@@ -312,7 +312,7 @@ def test_xla_compiles_the_student_where_there_is_a_gpu(data, finished, tmp_path,
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)
     run = Run(small(data, tmp_path / "out", embeddings="random", jit_compile=True))
     ids = np.array([[1, 2, 3, 4], [5, 6, 0, 0]], np.int32)
-    for student in (run.build_student(), run.step_model(0)):
+    for student in (run.student.build(), run.student.load_step(0)):
         compiled = tf.function(student, jit_compile=True)
         assert compiled(ids)["representation"].shape == (2, 4, 32)
 
@@ -360,7 +360,7 @@ def test_a_ready_teacher_is_used_as_it_is(data, tmp_path):
     run = Run(config)
     assert run.ready_teacher
     execute(config)
-    assert run.data.labels.names == tags
+    assert run.data.read_labels().names == tags
     assert not os.path.exists(tmp_path / "out" / "teacher" / "model.safetensors")
     assert os.path.exists(tmp_path / "out" / "targets" / "logits" / "00000.safetensors")
     _, held_out, _ = run.targets.to_learn(("logits",))
@@ -432,8 +432,6 @@ def test_the_programs_report_mistakes_in_one_line(tmp_path):
             program,
             f"--output_dir={tmp_path}",
             "--data_dir=/nowhere",
-            "--teacher=scratch",
-            "--embedding_dim=9",
         ]
         done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
         assert done.returncode == 2

@@ -12,7 +12,8 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError, DataError
-from xtremedistil.serving.exports.export import ExportOptions, export
+from xtremedistil.serving.exports.export import export
+from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.graph.saved_model import SMALL_BATCH
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.serving.python.stream import predict_lines, read_lines

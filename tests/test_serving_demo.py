@@ -17,7 +17,7 @@ from xtremedistil.serving.python.answers import Classified, Entity, Tagged
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     student = xtremedistil.load(make(tmp_path_factory.mktemp("ner")))
-    server = make_server(Demo({"student <1>": student, "teacher": student}), port=0)
+    server = make_server(Demo({"student <1>": student, "teacher": student}), 0, "127.0.0.1")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server

@@ -10,8 +10,9 @@ from test_serving import TEXTS, assert_same, make
 import xtremedistil
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
-from xtremedistil.serving.exports.export import ExportOptions, export
+from xtremedistil.serving.exports.export import export
 from xtremedistil.serving.exports.litert import LENGTH
+from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.python.predictor import Predictor
 
 

@@ -116,6 +116,6 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
 
 def test_impossible_sizes():
     with pytest.raises(ConfigError, match="vocabulary_size=10"):
-        speed.BenchmarkOptions(vocabulary_size=10)
+        speed.benchmark(speed.BenchmarkOptions(vocabulary_size=10), print)
     with pytest.raises(ConfigError, match="runs=0"):
         speed.BenchmarkOptions(runs=0)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pathlib
 
 import pytest
@@ -11,12 +12,108 @@ from small_run import german_and_hindi, small
 from xtremedistil.config import Config
 from xtremedistil.experiments import sweep as sweeps
 from xtremedistil.experiments.axes import axes_of, with_flags
+from xtremedistil.experiments.expected import Expected
 from xtremedistil.experiments.latency import time_sweep
 from xtremedistil.experiments.sweep import Sweep, plan_runs, run_sweep
 from xtremedistil.report.collected import load
 from xtremedistil.report.points import points
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Runs that end at once, and whose development score is the larger, the closer alpha is to 1.
+    Gives what was executed."""
+    executed = []
+
+    def execute(config):
+        executed.append(config)
+        os.makedirs(config.run.output_dir, exist_ok=True)
+        path = os.path.join(config.run.output_dir, "results.json")
+        if config.run.stage == "all":
+            files.write_json(path, {"config": config.to_dict()})
+
+    def weigh(config):
+        execute(config)
+        score = {"mean": -abs(math.log10(config.distillation.alpha)), "std": 0, "per_language": {}}
+        path = os.path.join(config.run.output_dir, "results.json")
+        files.write_json(path, {"dev": {"f1": score}, "config": config.to_dict()})
+
+    def expected(runs, done):
+        return Expected({run.id: 0.0 for run in runs}, {}, "nothing")
+
+    monkeypatch.setattr(sweeps, "execute", execute)
+    monkeypatch.setattr(sweeps, "_weigh", weigh)
+    monkeypatch.setattr(sweeps, "expected_seconds", expected)
+    return executed
+
+
+def asked(executed):
+    """Folder, dropout and alpha of what was executed since the last call."""
+    found = [
+        (os.path.basename(c.run.output_dir), c.student.dropout, c.distillation.alpha)
+        for c in executed
+    ]
+    executed.clear()
+    return found
+
+
+def test_a_flag_outside_a_runs_name_does_not_keep_old_numbers(quick, tmp_path):
+    base = with_flags(Config(), {"output_dir": str(tmp_path)})
+    sweep = Sweep("s", axes_of(["strategy=D0-S,D4.2"]), (1,))
+    run_sweep(base, sweep)
+    assert asked(quick) == [("D0-S_seed1", 0.2, 1.0), ("D4.2_seed1", 0.2, 1.0)]
+    run_sweep(with_flags(base, {"save_every": 9.0, "distribution": "mirrored"}), sweep)
+    assert asked(quick) == []
+    other = with_flags(base, {"dropout": 0.3})
+    for plan_only in (True, False):
+        with pytest.raises(
+            ArtifactError,
+            match=r"D0-S_seed1/results.json holds the results of another run "
+            r"\(dropout: 0.2 there, 0.3 now\).*--overwrite",
+        ):
+            run_sweep(other, sweep, plan_only)
+    assert asked(quick) == []
+    run_sweep(with_flags(other, {"overwrite": True}), sweep)
+    assert asked(quick) == [("D0-S_seed1", 0.3, 1.0), ("D4.2_seed1", 0.3, 1.0)]
+    run_sweep(with_flags(other, {"overwrite": True}), sweep)
+    assert asked(quick) == []
+
+
+def test_results_of_unknown_origin_are_not_taken(quick, tmp_path):
+    base = with_flags(Config(), {"output_dir": str(tmp_path)})
+    path = tmp_path / "runs" / "0.2_seed1" / "results.json"
+    os.makedirs(path.parent)
+    path.write_text("{}")
+    with pytest.raises(ArtifactError, match=r"does not say what it was made from: remove it"):
+        run_sweep(base, Sweep("s", axes_of(["dropout=0.2"]), (1,)))
+
+
+def test_weights_are_chosen_from_the_candidates_that_are_asked(quick, tmp_path):
+    base = with_flags(Config(), {"output_dir": str(tmp_path)})
+
+    def sweep(*weights):
+        return Sweep("s", axes_of(["strategy=D0-S,D1"]), (1,), weights)
+
+    def chosen():
+        return json.loads((tmp_path / "sweep.json").read_text())["chosen"]
+
+    run_sweep(base, sweep(0.1, 0.01))
+    assert asked(quick)[-1] == ("D1_seed1", 0.2, 0.1)
+    assert chosen() == {"D1": {"alpha": 0.1}}
+    with pytest.raises(ArtifactError, match=r"D1_seed1.*\(alpha: 0.1 there, 1.0 now\)"):
+        run_sweep(base, sweep())
+    run_sweep(base, sweep(0.1, 0.01), plan_only=True)
+    assert chosen() == {"D1": {"alpha": 0.1}}
+    with pytest.raises(ArtifactError, match=r"D1_seed1.*\(alpha: 0.1 there, 1.0 now\)"):
+        run_sweep(base, sweep(0.1, 1.0))  # known once the new candidate was tried
+    assert asked(quick) == [("D1_seed1_alpha1", 0.2, 1.0)]
+    overwrite = with_flags(base, {"overwrite": True})
+    run_sweep(overwrite, sweep(0.1, 1.0))
+    assert asked(quick) == [("D1_seed1", 0.2, 1.0)]
+    run_sweep(overwrite, sweep())
+    assert (asked(quick), chosen()) == ([], {})  # the weight that was chosen is the one by default
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +199,11 @@ def test_a_sweep_shares_chooses_and_goes_on(data, tmp_path, monkeypatch, capsys)
         alpha: json.loads((tmp_path / f"weights/D1_seed1_alpha{alpha:g}/results.json").read_text())
         for alpha in (0.1, 1.0)
     }
-    best = max(tried, key=lambda alpha: tried[alpha]["f1"]["mean"])
+    best = max(tried, key=lambda alpha: tried[alpha]["dev"]["f1"]["mean"])
     assert listed["chosen"] == {"D1": {"alpha": best}}
     final = json.loads((tmp_path / "runs" / "D1_seed1" / "results.json").read_text())
     assert final["config"]["distillation"]["alpha"] == best
-    assert final["student"]["dev"] == tried[best]  # the chosen run's steps are used again
+    assert final["student"]["dev"] == tried[best]["dev"]  # the chosen run's steps are used again
     assert final["saved_model"] is None
     kinds = [folder.name.rsplit("-", 1)[0] for folder in (tmp_path / "shared").iterdir()]
     assert kinds.count("teacher") == kinds.count("targets") == kinds.count("scores-teacher") == 1
@@ -145,7 +242,7 @@ def test_latency_needs_a_finished_run(tmp_path):
     with pytest.raises(
         ArtifactError, match=r"of which a student is done. Received: 0 of 1 runs done"
     ):
-        time_sweep(folder)
+        time_sweep(folder, rounds=1)
 
 
 def test_every_table_has_a_flagfile_whose_plan_can_be_made():

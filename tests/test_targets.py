@@ -12,7 +12,7 @@ from xtremedistil.data.batches import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil.distiller import _term
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, plan
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, steps_of
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,
@@ -143,7 +143,7 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     stored = make(folders)
     _, part = folders
     config = Config(distillation=DistillationConfig(teacher_layer=3))
-    steps = plan(config.distillation)
+    steps = steps_of(config.distillation)
     layout = SimpleNamespace(targets=part)
     data = SimpleNamespace(transfer={"shards": SHARDS})
     run = SimpleNamespace(config=config, workers=ALONE, layout=layout, steps=steps, data=data)

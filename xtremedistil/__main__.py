@@ -1,7 +1,7 @@
 """`python -m xtremedistil COMMAND`."""
 
-from xtremedistil.cli import flags
+from xtremedistil.cli import programs
 from xtremedistil.cli.commands import COMMANDS
 
 if __name__ == "__main__":
-    flags.run_command(COMMANDS)
+    programs.run_command(COMMANDS)

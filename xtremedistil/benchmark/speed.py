@@ -11,12 +11,12 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xtremedistil.benchmark.models import Candidate, student_candidates, teacher_candidates
+from xtremedistil.benchmark.options import BenchmarkOptions
 from xtremedistil.benchmark.throughput import (
     LENGTH,
     serving_memory,
@@ -37,42 +37,6 @@ from xtremedistil.tokenization.wordpiece import WordPiece
 _TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 
 
-@dataclass(frozen=True)
-class BenchmarkOptions:
-    """What to measure. The defaults end within two minutes on two cores.
-
-    Attributes:
-        embedding_dim, hidden_size, vocabulary_size: the student's E, H and V.
-        queries: sentences of each batch size that are timed at the most (6.2: 1,000).
-        runs: rounds through all models at the most (6.2: 100).
-        seconds: time for each batch size, all models together; rounds stop when it is over.
-        threads: of every model; 0 for all cores.
-        teacher: whether to measure the teacher too.
-        text_seconds: time for the file that `predict` reads, and for the batches of every size.
-    """
-
-    embedding_dim: int = 50
-    hidden_size: int = 200
-    vocabulary_size: int = 88_500
-    queries: int = 1000
-    runs: int = 100
-    seconds: float = 12.0
-    threads: int = 0
-    teacher: bool = True
-    text_seconds: float = 5.0
-
-    def __post_init__(self) -> None:
-        for name in ("embedding_dim", "hidden_size", "queries", "runs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is 1 or more. Received: {name}={getattr(self, name)}")
-        pieces = len(WordPiece.from_folder(vocabulary_dir()).vocabulary)
-        if self.vocabulary_size < pieces:
-            raise ConfigError(
-                f"vocabulary_size is {pieces:,} or more: the embedded vocabulary reads the texts. "
-                f"Received: vocabulary_size={self.vocabulary_size}"
-            )
-
-
 def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str, Any]:
     """Measures everything.
 
@@ -84,16 +48,24 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
         JSON values: `machine`, `models` (Table 16's columns for each model and form), `matrix_rate`
         and the `floor` it gives, `text` (the whole path), `predict` (throughput), `batches` (by
         size), `serving_memory_bytes` and `seconds`, the time that it all took.
+
+    Raises:
+        ConfigError: the student's vocabulary is smaller than the embedded one.
     """
     import tensorflow as tf  # here: its threads are set before anything runs
 
     start = time.monotonic()
+    tokenizer = WordPiece.from_folder(vocabulary_dir())
+    if options.vocabulary_size < len(tokenizer.vocabulary):
+        raise ConfigError(
+            f"--vocabulary_size is {len(tokenizer.vocabulary):,} or more: the embedded vocabulary "
+            f"reads the texts. Received: vocabulary_size={options.vocabulary_size}"
+        )
     threads = options.threads or default_threads()
     with contextlib.suppress(RuntimeError):  # something ran before: its threads stay as they are
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
-    tokenizer = WordPiece.from_folder(vocabulary_dir())
     labels = LabelSet.from_data(_TAGS, "ner")
     shape = StudentShape(
         options.vocabulary_size, options.embedding_dim, options.hidden_size, 768, len(labels)

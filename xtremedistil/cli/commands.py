@@ -4,7 +4,6 @@ What a command needs is imported when it is called: flags are read before Tensor
 """
 
 import contextlib
-import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -12,11 +11,14 @@ from typing import Any
 
 from absl import logging
 
-from xtremedistil.cli.flags import Command, quiet_tensorflow
+from xtremedistil.benchmark.options import BenchmarkOptions
+from xtremedistil.cli.output import reader_may_leave
+from xtremedistil.cli.programs import Command, quiet_tensorflow
 from xtremedistil.config import Config
 from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports.options import ExportOptions
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,9 @@ def predict(given: PredictOptions) -> None:
         opened = [open_files.enter_context(files.open_read(path)) for path in given.input]
         lines = read_lines(opened or [sys.stdin.buffer])
         workers = given.workers or os.cpu_count() or 1
-        try:
+        with reader_may_leave():
             for text in predict_lines(predictor, lines, given.format, workers, given.pretokenized):
                 sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader has seen enough, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(frozen=True)
@@ -137,61 +136,23 @@ def evaluate(given: EvaluateOptions) -> None:
     print(f"{name} {mean:.2f} (std. dev. {std:.2f}), {scores['sentences']:,} sentences")
 
 
-@dataclass(frozen=True)
-class ExportCommandOptions(Checked):
-    """Flags of `export`."""
-
-    model: str = option("", "Folder of a student.")
-    output_dir: str = option("", "Folder of the export; what is there is replaced.")
-    format: str = option("saved_model", "What to write.", choices=("saved_model", "onnx", "litert"))
-    quantize: str = option(
-        "none", "int8: quantized weights (onnx and litert).", choices=("none", "int8")
-    )
-    data: str = option(
-        "", "Labeled file to compare student and export on; empty: the embedded corpus."
-    )
-    jit_compile: bool = option(False, "Compile the SavedModel's network with XLA.")
-
-
-def export(given: ExportCommandOptions) -> None:
+def export(given: ExportOptions) -> None:
     """Exports a student, and compares the export with it."""
     quiet_tensorflow()
-    from xtremedistil.serving.exports.export import ExportOptions
     from xtremedistil.serving.exports.export import export as write_export
 
-    if not given.model or not given.output_dir:
-        raise ConfigError("--model and --output_dir must name folders.")
-    settings = (given.format, given.quantize, given.data, given.jit_compile)
-    found = write_export(ExportOptions(given.model, given.output_dir, *settings))
-    for name, value in found.items():
+    for name, value in write_export(given).items():
         logging.info("%-22s %s", name, f"{value:.4g}" if isinstance(value, float) else value)
     logging.info("written: %s", given.output_dir)
 
 
-@dataclass(frozen=True)
-class BenchmarkCommandOptions(Checked):
-    """Flags of `benchmark`."""
-
-    embedding_dim: int = option(50, "Width E of the student's word embeddings.", low=1)
-    hidden_size: int = option(200, "Units H of each direction of the student's BiLSTM.", low=1)
-    vocabulary_size: int = option(88_500, "Rows V of the student's table.", low=1)
-    queries: int = option(1000, "Sentences of each batch size, at the most (6.2: 1,000).", low=1)
-    runs: int = option(100, "Rounds through all models, at the most (6.2: 100).", low=1)
-    seconds: float = option(12.0, "Seconds for each batch size; then rounds stop.", low=0.1)
-    threads: int = option(0, "Threads of every model; 0: all cores.", low=0)
-    teacher: bool = option(True, "Measure a teacher of multilingual BERT's size too.")
-    text_seconds: float = option(5.0, "Seconds for reading a file of texts.", low=0.1)
-
-
-def benchmark(given: BenchmarkCommandOptions) -> None:
+def benchmark(given: BenchmarkOptions) -> None:
     """Measures student and teacher in every form, side by side; within two minutes by default."""
     quiet_tensorflow()
-    from xtremedistil.benchmark.speed import BenchmarkOptions
     from xtremedistil.benchmark.speed import benchmark as measure
     from xtremedistil.benchmark.table import format_results
 
-    results = measure(BenchmarkOptions(**dataclasses.asdict(given)), logging.info)
-    print(format_results(results))
+    print(format_results(measure(given, logging.info)))
 
 
 @dataclass(frozen=True)
@@ -284,8 +245,8 @@ def fetch(given: FetchOptions) -> None:
 COMMANDS = {
     "predict": Command("texts in, entities or classes out", PredictOptions, predict),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
-    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportCommandOptions, export),
-    "benchmark": Command("speed of student and teacher", BenchmarkCommandOptions, benchmark),
+    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
+    "benchmark": Command("speed of student and teacher", BenchmarkOptions, benchmark),
     "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
     "latency": Command("time the students of a sweep side by side", LatencyOptions, latency),

@@ -1,56 +1,35 @@
-"""absl flags, derived from the config's dataclasses, and the way back. Nothing else in the package
+"""absl flags, derived from dataclasses of options, and the way back. Nothing else in the package
 sees FLAGS."""
 
 import dataclasses
-import logging as standard_logging
 import os
-import sys
-import tempfile
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from absl import app, flags, logging
+from absl import flags
 
 from xtremedistil.config import Config, options
-from xtremedistil.config.option import field_type
-from xtremedistil.runtime import signals
-from xtremedistil.runtime.errors import ConfigError, XtremeDistilError
+from xtremedistil.config.option import Checked, field_type
+from xtremedistil.runtime.errors import ConfigError
 
 SAMPLE_FLAGS = os.path.join("flags", "sample.flags")
-SAMPLE_NOTICE = (
-    "No --data_dir and no --teacher: the embedded sample corpus (synthetic, 41 languages) and a "
-    f"small teacher trained from scratch, with the values of {SAMPLE_FLAGS}."
-)
-_GO_ON = "What is done is kept: run the same command again, and it goes on from here."
+CONFIG_HELP = "A run's config.json to repeat; flags given beside it change it."
 FLAGS = flags.FLAGS
 
-
-@dataclass(frozen=True)
-class Command:
-    """A command of `python -m xtremedistil`.
-
-    Attributes:
-        help: one line.
-        options: dataclass of its flags.
-        call: does it, with the options, and with a run's config if it takes one.
-        of_run: whether it has all the flags of a run too.
-    """
-
-    help: str
-    options: type
-    call: Callable[..., None]
-    of_run: bool = False
+_Options = TypeVar("_Options", bound=Checked)
 
 
-def define_flags() -> None:
-    """Defines one flag for each option of the config."""
+def define_run_flags() -> None:
+    """Defines one flag for each option of a run, and --config."""
     for name, (_, field) in options().items():
         _define(name, field)
-    flags.DEFINE_string(
-        "config", None, "A run's config.json to repeat; flags given beside it change it."
-    )
+    flags.DEFINE_string("config", None, CONFIG_HELP)
+
+
+def define_flags(kind: type[Checked]) -> None:
+    """Defines one flag for each option of a dataclass."""
+    for field in dataclasses.fields(kind):
+        _define(field.name, field)
 
 
 def _define(name: str, field: dataclasses.Field) -> None:
@@ -72,7 +51,7 @@ def _define(name: str, field: dataclasses.Field) -> None:
         flags.DEFINE_string(name, field.default, text)
 
 
-def config_from_flags() -> Config:
+def read_config() -> Config:
     """The config that the parsed flags describe.
 
     Raises:
@@ -87,6 +66,15 @@ def config_from_flags() -> Config:
         if not FLAGS.config or FLAGS[name].present:
             values.setdefault(section, {})[name] = _value(name, field)
     return Config.from_dict(values)
+
+
+def read_options(kind: type[_Options]) -> _Options:
+    """The options of a dataclass that the parsed flags describe.
+
+    Raises:
+        ConfigError: a value is illegal.
+    """
+    return kind(**{field.name: _value(field.name, field) for field in dataclasses.fields(kind)})
 
 
 def _value(name: str, field: dataclasses.Field) -> Any:
@@ -122,106 +110,3 @@ def use_sample_flags(top: str) -> bool:
         if not FLAGS[name].present:
             FLAGS[name].parse(value)
     return True
-
-
-def run(script: str, stage: str | None = None) -> None:
-    """The whole of `run_distil.py` and `run_teacher.py`: flags to config to one call.
-
-    Args:
-        script: path of the program; `flags/` is beside it.
-        stage: how far to go, if the program and not the flag decides.
-    """
-    define_flags()
-
-    def work() -> None:
-        if use_sample_flags(os.path.dirname(os.path.abspath(script))):
-            print(SAMPLE_NOTICE, flush=True)
-        config = config_from_flags()
-        if stage:
-            config = dataclasses.replace(config, run=dataclasses.replace(config.run, stage=stage))
-        quiet_tensorflow()  # after the flags: TensorFlow is slow to import
-        from xtremedistil.experiments.main import execute
-
-        execute(config)
-
-    app.run(lambda argv: _guarded(work, argv))
-
-
-def run_command(commands: Mapping[str, Command]) -> None:
-    """The whole of `python -m xtremedistil COMMAND`.
-
-    Args:
-        commands: by name.
-    """
-    name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in commands:
-        print(_usage(commands), file=sys.stdout if name in ("", "help", "--help") else sys.stderr)
-        sys.exit(0 if name in ("", "help", "--help") else 2)
-    command = commands[name]
-    if command.of_run:
-        define_flags()
-    for field in dataclasses.fields(command.options):
-        _define(field.name, field)
-
-    def work() -> None:
-        fields = dataclasses.fields(command.options)
-        made = command.options(**{field.name: _value(field.name, field) for field in fields})
-        if command.of_run:
-            command.call(made, config_from_flags())
-        else:
-            command.call(made)
-
-    sys.modules["__main__"].__doc__ = f"{name}: {command.help}"  # what --help begins with
-    app.run(lambda argv: _guarded(work, argv), argv=[f"xtremedistil {name}", *sys.argv[2:]])
-
-
-def _usage(commands: Mapping[str, Command]) -> str:
-    lines = [f"  {name:10} {command.help}" for name, command in commands.items()]
-    head = "python -m xtremedistil COMMAND --flag=value ...  (COMMAND --help lists the flags)"
-    return "\n".join([head, "", *lines])
-
-
-def _guarded(work: Callable[[], None], argv: list[str]) -> int:
-    """Does the work; an error that the user can mend is one message, not a traceback."""
-    try:
-        if len(argv) > 1:
-            raise ConfigError(f"options are given as --name=value. Received: {' '.join(argv[1:])}")
-        _plain_log()
-        with signals.handled():
-            work()
-    except XtremeDistilError as error:
-        print(f"\nError: {error}", file=sys.stderr)
-        return 2
-    except signals.Interrupted as stop:
-        print(f"\nStopped by {stop}. {_GO_ON}", file=sys.stderr)
-        return stop.exit_code
-    return 0
-
-
-def _plain_log() -> None:
-    logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
-
-
-def quiet_tensorflow() -> None:
-    """Imports TensorFlow without the notices that it prints at start-up; a failed import shows
-    them all."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notices:
-        os.dup2(notices.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()  # looks for GPUs now, while it is quiet
-            tf.get_logger().setLevel("ERROR")
-        except BaseException:
-            notices.seek(0)
-            os.write(kept, notices.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

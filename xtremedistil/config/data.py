@@ -15,14 +15,21 @@ class DataConfig(Checked):
         "",
         "Folder of labeled data: train, dev and test files, or one folder of them per language "
         "(LANG/train.tsv), and perhaps transfer.txt. Empty: the embedded sample corpus.",
+        decides=("labeled", "transfer"),
+        by_value=False,
     )
     transfer_file: tuple[str, ...] = option(
         ("",),
         "Unlabeled text for the transfer set, one sentence a line: a file, or several with commas "
         "between them. The training sentences always belong to the transfer set.",
+        decides=("transfer",),
+        by_value=False,
     )
     task: str = option(
-        "ner", "What the labels are: tags of words, or one class per text.", choices=TASKS
+        "ner",
+        "What the labels are: tags of words, or one class per text.",
+        choices=TASKS,
+        decides=("labeled",),
     )
     data_format: str = option(
         "auto",
@@ -30,28 +37,41 @@ class DataConfig(Checked):
         "`token<TAB>tag` a line, blank lines between sentences. tsv: `text<TAB>tags`. "
         "classification: `text<TAB>label`.",
         choices=("auto", "conll", "tsv", "classification"),
+        decides=("labeled",),
     )
     repair_iob2: bool = option(
         False,
         "Turn an I- tag that continues no entity into a B- tag, and count them, instead of "
         "stopping.",
+        decides=("labeled",),
     )
     max_seq_length: int = option(
-        32, "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.", low=3
+        32,
+        "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.",
+        low=3,
+        decides=("teacher", "targets", "steps"),
     )
     truncate_scoring: bool = option(
         False,
         "Cut sentences at --max_seq_length in scoring too, as the paper does: a word cut off "
         "counts as O.",
+        decides=("scores",),
+        by_value=False,
     )
     max_words: int = option(
-        5000, "A longer 'sentence' is refused: it is a document that was never split.", low=1
+        5000,
+        "A longer 'sentence' is refused: it is a document that was never split.",
+        low=1,
+        decides=("labeled",),
     )
     labeled_per_language: int = option(
-        0, "Labeled training sentences to use per language, sampled (0: all).", low=0
+        0,
+        "Labeled training sentences to use per language, sampled (0: all).",
+        low=0,
+        decides=("labeled",),
     )
     dev_per_language: int = option(
-        0, "Development sentences per language, sampled (0: all).", low=0
+        0, "Development sentences per language, sampled (0: all).", low=0, decides=("labeled",)
     )
     transfer_per_language: int = option(
         0,
@@ -59,12 +79,19 @@ class DataConfig(Checked):
         "to them. The transfer set has so many times the number of languages: what the languages' "
         "own sentences leave of that, text without a language (--transfer_file) fills.",
         low=0,
+        decides=("transfer",),
     )
-    test_per_language: int = option(0, "Test sentences per language, sampled (0: all).", low=0)
+    test_per_language: int = option(
+        0, "Test sentences per language, sampled (0: all).", low=0, decides=("labeled",)
+    )
     vocabulary_transfer: int = option(
         0,
         "Transfer sentences per language that decide the student's vocabulary, so that runs with "
         "smaller transfer sets compare (0: the transfer set's own).",
         low=0,
+        decides=("vocabulary",),
+        by_value=False,
     )
-    data_seed: int = option(0, "Seed of every sampling and shuffling of sentences on disk.", low=0)
+    data_seed: int = option(
+        0, "Seed of every sampling and shuffling of sentences on disk.", low=0, decides=("labeled",)
+    )

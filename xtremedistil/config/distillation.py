@@ -16,15 +16,26 @@ STRATEGIES = ("D0", "D0-S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 class DistillationConfig(Checked):
     """What the student learns, in which order."""
 
-    strategy: str = option("D4.2", "Distillation strategy of Table 3.", choices=STRATEGIES)
+    strategy: str = option(
+        "D4.2",
+        "Distillation strategy of Table 3.",
+        choices=STRATEGIES,
+        decides=("steps",),
+        by_value=False,
+    )
     teacher_layer: int = option(
-        7, "Block whose output the student imitates, counted from 1.", low=1
+        7,
+        "Block whose output the student imitates, counted from 1.",
+        low=1,
+        decides=("representation steps",),
     )
     unfreeze: tuple[str, ...] = option(
         ("strategy",),
         "Stages that unfreeze layer by layer, with commas: 1,2,3, or none, or as the strategy "
         "says.",
         choices=("strategy", "none", "1", "2", "3"),
+        decides=("steps",),
+        by_value=False,
     )
     representation_loss: str = option(
         "kld",
@@ -32,42 +43,74 @@ class DistillationConfig(Checked):
         "projection is then linear, since gelu cannot reach the targets), better where states "
         "hardly differ, as those of [CLS] do in classification.",
         choices=("kld", "mse"),
+        decides=("steps",),
     )
-    alpha: float = option(1.0, "Weight of the label loss in a joint stage (Eq. 7).", low=0.0)
+    alpha: float = option(
+        1.0, "Weight of the label loss in a joint stage (Eq. 7).", low=0.0, decides=("joint steps",)
+    )
     beta: float = option(
-        1.0, "Weight of the representation loss in a joint stage (Eq. 7).", low=0.0
+        1.0,
+        "Weight of the representation loss in a joint stage (Eq. 7).",
+        low=0.0,
+        decides=("joint steps",),
     )
-    gamma: float = option(1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0)
-    batch_size: int = option(512, "Sentences in a batch of distillation.", low=1)
+    gamma: float = option(
+        1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0, decides=("joint steps",)
+    )
+    batch_size: int = option(
+        512, "Sentences in a batch of distillation.", low=1, decides=("steps",)
+    )
     learning_rate: float = option(
-        1e-3, "Learning rate at the start of a step (Adam, cosine).", low=1e-12
+        1e-3,
+        "Learning rate at the start of a step (Adam, cosine).",
+        low=1e-12,
+        decides=("steps",),
+        by_value=False,
     )
-    final_learning_rate: float = option(1e-8, "Learning rate at the end of a step.", low=0.0)
+    final_learning_rate: float = option(
+        1e-8, "Learning rate at the end of a step.", low=0.0, decides=("steps",)
+    )
     label_learning_rate: float = option(
         0.0,
         "Learning rate at the start of the label steps that follow distillation (stage 3 of D4); "
         "0: --learning_rate. A lower one keeps few labels from undoing what was distilled.",
         low=0.0,
+        decides=("labels steps",),
+        by_value=False,
     )
     representation_epochs: tuple[int, ...] = option(
-        (8,), f"Epochs on the representation loss: {_EPOCHS}.", low=0
+        (8,),
+        f"Epochs on the representation loss: {_EPOCHS}.",
+        low=0,
+        decides=("representation steps",),
+        by_value=False,
     )
     logit_epochs: tuple[int, ...] = option(
         (1, 2, 8, 12),
         f"Epochs on the logit loss, also beside other losses: {_EPOCHS}.",
         low=0,
+        decides=("logits steps",),
+        by_value=False,
     )
     label_epochs: tuple[int, ...] = option(
-        (10, 10, 10, 10), f"Epochs on the label loss alone: {_EPOCHS}.", low=0
+        (10, 10, 10, 10),
+        f"Epochs on the label loss alone: {_EPOCHS}.",
+        low=0,
+        decides=("labels steps",),
+        by_value=False,
     )
     select_by: str = option(
         "loss",
         "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or "
         "accuracy.",
         choices=("loss", "metric"),
+        decides=("steps",),
     )
     transfer_validation: int = option(
-        2000, "Transfer sentences held out to validate stages 1 and 2 (at most a tenth).", low=1
+        2000,
+        "Transfer sentences held out to validate stages 1 and 2 (at most a tenth).",
+        low=1,
+        decides=("transfer",),
     )
 
     def __post_init__(self) -> None:

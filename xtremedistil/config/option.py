@@ -1,11 +1,30 @@
-"""Dataclass fields that are also flags, and the checks that they carry."""
+"""Dataclass fields that are also flags, the checks that they carry, and the parts of a run that
+they decide."""
 
 import dataclasses
 import types
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 from xtremedistil.runtime.errors import ConfigError
+
+# The parts of a run, in the order that they are made; of steps, also those of one kind.
+PARTS = (
+    "labeled",
+    "transfer",
+    "vocabulary",
+    "vectors",
+    "teacher",
+    "targets",
+    "steps",
+    "transfer steps",
+    "representation steps",
+    "logits steps",
+    "labels steps",
+    "joint steps",
+    "scores",
+)
 
 
 def option(
@@ -16,6 +35,9 @@ def option(
     low: float | None = None,
     high: float | None = None,
     repeated: bool = False,
+    decides: tuple[str, ...] = (),
+    by_value: bool = True,
+    added_later: bool = False,
 ) -> Any:
     """A dataclass field that is also a flag.
 
@@ -26,12 +48,63 @@ def option(
         low: the smallest legal value, for numbers (for lists: of each item).
         high: the largest legal value.
         repeated: a list whose flag is given once for each item, not once with commas.
+        decides: the parts of a run (of `PARTS`) that are others with another value. Those that are
+            made from these parts need no mention. None for what decides no result.
+        by_value: whether the value itself is what counts; else what it stands for does (the content
+            of a file, the steps of a strategy), which the part adds to its inputs.
+        added_later: at its default the option is left out of a part's inputs, so that parts that
+            were made before it existed stay what they are. Its default must then stay, too.
 
     Returns:
         A `dataclasses.field`.
+
+    Raises:
+        ValueError: `decides` names no part.
     """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high, "repeated": repeated}
+    if unknown := set(decides) - set(PARTS):
+        raise ValueError(f"no parts of a run: {', '.join(sorted(unknown))}")
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "low": low,
+        "high": high,
+        "repeated": repeated,
+        "decides": decides,
+        "by_value": by_value,
+        "added_later": added_later,
+    }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def options_of(*parts: str, sections: Any) -> dict[str, Any]:
+    """The options that decide parts of a run by their value.
+
+    Args:
+        parts: of `PARTS`.
+        sections: a dataclass of dataclasses of options, with their values.
+
+    Returns:
+        Values by name.
+    """
+    return {
+        field.name: value
+        for field, value in _values(sections)
+        if field.metadata["by_value"]
+        and set(field.metadata["decides"]) & set(parts)
+        and not (field.metadata["added_later"] and value == field.default)
+    }
+
+
+def deciding_options(sections: Any) -> dict[str, Any]:
+    """The options, by name, that decide any part of a run, by value or by what it stands for."""
+    return {f.name: value for f, value in _values(sections) if f.metadata["decides"]}
+
+
+def _values(sections: Any) -> Iterator[tuple[dataclasses.Field, Any]]:
+    for section in dataclasses.fields(sections):
+        values = getattr(sections, section.name)
+        for field in dataclasses.fields(values):
+            yield field, getattr(values, field.name)
 
 
 class Checked:

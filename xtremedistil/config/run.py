@@ -19,14 +19,21 @@ class RunConfig(Checked):
         "and export.",
         choices=STAGES,
     )
-    seed: int = option(1, "Seed of the student's weights, batches and dropout.", low=0)
+    seed: int = option(
+        1, "Seed of the student's weights, batches and dropout.", low=0, decides=("steps",)
+    )
     export: bool = option(True, "Export the student as a SavedModel at the end of --stage=all.")
     overwrite: bool = option(False, "Make again what another configuration left in --output_dir.")
     jit_compile: bool = option(
-        False, "Compile training with XLA: slower on a CPU, measure it on a GPU."
+        False,
+        "Compile training with XLA: slower on a CPU, measure it on a GPU.",
+        decides=("teacher", "steps"),
     )
     mixed_precision: str = option(
-        "off", "Half-precision arithmetic in training.", choices=("off", "float16", "bfloat16")
+        "off",
+        "Half-precision arithmetic in training.",
+        choices=("off", "float16", "bfloat16"),
+        decides=("teacher", "targets", "steps", "scores"),
     )
     shared_dir: str = option(
         "",
@@ -40,12 +47,16 @@ class RunConfig(Checked):
         False,
         "Make a GPU give the same weights twice (TensorFlow's op determinism); slower. A CPU does "
         "so anyway.",
+        decides=("teacher", "targets", "steps", "scores"),
+        added_later=True,
     )
     targets: str = option(
         "stored",
         "Where the teacher's targets come from. stored: one pass, kept on disk. live: the teacher "
         "runs inside each training step, for a transfer set whose targets the disk cannot hold.",
         choices=("stored", "live"),
+        decides=("transfer steps",),
+        added_later=True,
     )
     distribution: str = option(
         "none",

@@ -14,12 +14,21 @@ class StudentConfig(Checked):
         "bilstm",
         "Encoder of the student: one BiLSTM, or Transformer blocks of width --embedding_dim.",
         choices=("bilstm", "transformer"),
+        decides=("steps",),
     )
-    embedding_dim: int = option(300, "Width E of the student's word embeddings.", low=1)
-    hidden_size: int = option(600, "Units H of each direction of the BiLSTM.", low=1)
-    depth: int = option(2, "Blocks of a Transformer student.", low=1)
+    embedding_dim: int = option(
+        300, "Width E of the student's word embeddings.", low=1, decides=("vectors", "steps")
+    )
+    hidden_size: int = option(
+        600, "Units H of each direction of the BiLSTM.", low=1, decides=("steps",)
+    )
+    depth: int = option(2, "Blocks of a Transformer student.", low=1, decides=("steps",))
     dropout: float = option(
-        0.2, "Dropout after embeddings, encoder and projection.", low=0.0, high=0.99
+        0.2,
+        "Dropout after embeddings, encoder and projection.",
+        low=0.0,
+        high=0.99,
+        decides=("steps",),
     )
     embeddings: str = option(
         "svd",
@@ -36,15 +45,20 @@ class StudentConfig(Checked):
             "fasttext",
             "random",
         ),
+        decides=("steps",),
     )
     vector_file: str = option(
-        "", "Text file of vectors for --embeddings=glove or fasttext: `token v1 ... vE` a line."
+        "",
+        "Text file of vectors for --embeddings=glove or fasttext: `token v1 ... vE` a line.",
+        decides=("vectors", "steps"),
+        by_value=False,
     )
     heads_on: str = option(
         "projection",
         "What the heads read: the projected representation (Table 4), or the encoder's states "
         "(Eq. 1 and 3).",
         choices=("projection", "states"),
+        decides=("steps",),
     )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ or a sample of it (`--labeled_per_language`). Where that would leave no unlabele
 out of the transfer set, D_l goes without a slice.
 """
 
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -36,20 +35,16 @@ WITHHELD = "withheld"  # in that file: training sentences whose labels validate
 _MOST_DEV = 1000  # of a language without a development file
 
 
-def labeled_inputs(
-    config: DataConfig,
+def labeled_contents(
     sources: dict[str, list[Source]],
     tokenizer: WordPiece,
     labels: LabelSet | None,
     held_out: int,
 ) -> dict[str, object]:
-    """What the encoded labeled data depends on: file contents, sampling, tokenization, a ready
-    teacher's labels, and what D_l may have to leave to the held-out slice of the transfer set."""
-    settings = dataclasses.asdict(config)
-    names = ("task", "data_format", "repair_iob2", "max_words", "data_seed")
-    sizes = ("labeled_per_language", "dev_per_language", "test_per_language")
+    """What the encoded labeled data is made from, beside the options: file contents, tokenization,
+    a ready teacher's labels, and what D_l may have to leave to the held-out slice of the transfer
+    set."""
     return {
-        **{name: settings[name] for name in (*names, *sizes)},
         **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
         "tokenization": tokenizer.fingerprint,
         "labels of the teacher": list(labels.names) if labels else None,

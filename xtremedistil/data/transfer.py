@@ -42,20 +42,15 @@ VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
 HAS_CLASS = "has_class"
 
 
-def transfer_inputs(
-    config: DataConfig,
-    sources: dict[str, list[Source]],
-    labeled: str,
-    held_out: int,
-    labels: LabelSet | None = None,
+def transfer_contents(
+    sources: dict[str, list[Source]], labeled: str, labels: LabelSet | None = None
 ) -> dict[str, object]:
-    """What the encoded transfer set depends on; `labeled` stands for the labeled data."""
-    inputs = {} if _on_every_piece(labels) else {HAS_CLASS: True}
-    return inputs | {
+    """What the encoded transfer set is made from, beside the options; `labeled` stands for the
+    labeled data."""
+    contents = {} if _on_every_piece(labels) else {HAS_CLASS: True}
+    return contents | {
         "labeled data": labeled,
         "transfer files": checksums(sources["transfer"]),
-        "transfer_per_language": config.transfer_per_language,
-        "transfer_validation": held_out,
     }
 
 

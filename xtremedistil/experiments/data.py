@@ -1,79 +1,87 @@
 """The data of a run: labeled splits, transfer set, the student's vocabulary and its vectors."""
 
 import dataclasses
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from absl import logging
 
-from xtremedistil.config import Config, DataConfig
 from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.sources import Source
 from xtremedistil.data.transfer import USAGE, prepare_transfer
-from xtremedistil.experiments.run_parts import Layout
+from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.embeddings import row_of_piece, student_pieces
 from xtremedistil.students.vectors import VECTOR_FILES, Vectors, read_vectors
-from xtremedistil.tokenization.wordpiece import WordPiece
 
 
 class RunData:
     """Everything that a run reads, encoded once and kept in the run's parts."""
 
-    def __init__(
-        self,
-        config: Config,
-        data: DataConfig,
-        sources: dict[str, list[Source]],
-        tokenizer: WordPiece,
-        layout: Layout,
-    ):
-        """Reads nothing yet.
+    def __init__(self, run: Opened):
+        """Reads nothing yet."""
+        self._run, self._parts = run, run.parts
+        self._tokenizer = run.checkpoint.tokenizer
 
-        Args:
-            config: of the run.
-            data: its data config, with the folder that is really read.
-            sources: the files.
-            tokenizer: the teacher's tokenization.
-            layout: where parts live.
-        """
-        self.config, self.data_config, self.sources = config, data, sources
-        self.tokenizer, self.layout = tokenizer, layout
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """What is known of the labeled data."""
-        part, labels = self.layout.labeled, self.layout.ready_labels
-        held_out = self.config.distillation.transfer_validation
-        arguments = (self.data_config, self.sources, self.tokenizer, labels, held_out, part.folder)
+    @once
+    def prepare_labeled(self) -> dict[str, Any]:
+        """Reads and encodes the labeled data; returns what is known of it."""
+        run, part = self._run, self._parts.labeled
+        held_out = run.config.distillation.transfer_validation
+        settings = (self._ready_labels(), held_out, part.folder)
+        arguments = (run.read_data, run.sources, self._tokenizer, *settings)
         return part.ensure(lambda: prepare_labeled(*arguments))
 
-    @cached_property
-    def transfer(self) -> dict[str, Any]:
-        """What is known of the transfer set."""
-        return self._prepare(self.layout.transfer, self.config.data.transfer_per_language)
+    @once
+    def prepare_transfer(self) -> dict[str, Any]:
+        """Reads and encodes the transfer set; returns what is known of it."""
+        return self._prepare(self._parts.transfer, self._run.config.data.transfer_per_language)
 
     def _prepare(self, part: Part, per_language: int) -> dict[str, Any]:
-        _ = self.summary  # D_l is chosen first
-        config = dataclasses.replace(self.data_config, transfer_per_language=per_language)
-        held_out = self.config.distillation.transfer_validation
-        folders = (self.layout.labeled.folder, held_out, part.folder)
-        tokenizer = self.tokenizer
-        labels = self.layout.ready_labels
+        self.prepare_labeled()  # D_l is chosen first
+        config = dataclasses.replace(self._run.read_data, transfer_per_language=per_language)
+        held_out = self._run.config.distillation.transfer_validation
+        folders = (self._parts.labeled.folder, held_out, part.folder)
+        tokenizer, labels = self._tokenizer, self._ready_labels()
         return part.ensure(
-            lambda: prepare_transfer(config, self.sources, tokenizer, *folders, labels)
+            lambda: prepare_transfer(config, self._run.sources, tokenizer, *folders, labels)
         )
 
-    @cached_property
-    def labels(self) -> LabelSet:
+    def _ready_labels(self) -> LabelSet | None:
+        return self._run.checkpoint.labels if self._run.ready_teacher else None
+
+    @once
+    def read_labels(self) -> LabelSet:
         """The classes of teacher and student."""
-        return LabelSet(tuple(self.summary["labels"]), self.config.data.task)
+        return LabelSet(tuple(self.prepare_labeled()["labels"]), self._run.config.data.task)
+
+    def check_each_language(self, flag: str) -> list[str]:
+        """The languages, of which each gets a model of its own.
+
+        Args:
+            flag: that asks for it.
+
+        Raises:
+            DataError: a language has no sentence to train, to validate or to score on.
+        """
+        summary = self.prepare_labeled()
+        lacking = [
+            f"{language or 'unnamed'} has no {split} sentence"
+            for language in summary["languages"]
+            for split, counts in summary["sentences_per_language"].items()
+            if not counts[language]
+        ]
+        if lacking:
+            raise DataError(
+                f"{self._run.read_data.data_dir}: {flag} trains a model for each language, which "
+                f"needs train, dev and test sentences. Received: {'; '.join(sorted(lacking))}"
+            )
+        return summary["languages"]
 
     def split(self, name: str, cut: bool, language: str | None = None) -> Ragged:
         """The encoded sentences of a labeled split.
@@ -86,13 +94,14 @@ class RunData:
         Raises:
             DataError: there are none.
         """
-        rows = Ragged.load(self.layout.labeled.path(f"{name}.safetensors"))
+        self.prepare_labeled()  # makes the files
+        rows = Ragged.load(self._parts.labeled.path(f"{name}.safetensors"))
         if language is not None:
-            number = self.summary["languages"].index(language)
+            number = self.prepare_labeled()["languages"].index(language)
             rows = rows.take(np.flatnonzero(rows.sentences["language"] == number))
         if not len(rows):
             raise DataError(f"the {name} split has no sentence of language {language!r}.")
-        return rows.truncate(self.config.data.max_seq_length) if cut else rows
+        return rows.truncate(self._run.config.data.max_seq_length) if cut else rows
 
     def training_rows(self, name: str, language: str | None = None) -> Ragged:
         """A split as training wants it: `ids` and `labels` alone, cut to the training length."""
@@ -104,30 +113,30 @@ class RunData:
             {k: v for k, v in rows.sentences.items() if k in names},
         )
 
-    @cached_property
-    def pieces(self) -> np.ndarray:
+    @once
+    def read_pieces(self) -> np.ndarray:
         """The pieces of the student's vocabulary."""
-        if self.layout.vocabulary is self.layout.transfer:
-            _ = self.transfer  # makes the file
+        if self._parts.vocabulary is self._parts.transfer:
+            self.prepare_transfer()  # makes the file
         else:
-            self._prepare(self.layout.vocabulary, self.config.data.vocabulary_transfer)
-        usage = files.read_bytes(self.layout.vocabulary.path(USAGE))
-        return student_pieces(self.tokenizer, safetensors.numpy.load(usage)["counts"])
+            self._prepare(self._parts.vocabulary, self._run.config.data.vocabulary_transfer)
+        usage = files.read_bytes(self._parts.vocabulary.path(USAGE))
+        return student_pieces(self._tokenizer, safetensors.numpy.load(usage)["counts"])
 
-    @cached_property
-    def rows(self) -> np.ndarray:
+    @once
+    def read_rows(self) -> np.ndarray:
         """Each piece's row in the student's table."""
-        return row_of_piece(self.tokenizer, self.pieces)
+        return row_of_piece(self._tokenizer, self.read_pieces())
 
-    @cached_property
-    def vectors(self) -> Vectors | None:
+    @once
+    def read_vectors(self) -> Vectors | None:
         """What the vector file holds for the student's pieces, if there is one."""
-        student = self.config.student
+        student = self._run.config.student
         if student.embeddings not in VECTOR_FILES:
             return None
-        part = self.layout.vectors()
-        part.check(self.config.run.overwrite)
-        names = [self.tokenizer.vocabulary[i] for i in self.pieces]
+        part = self._parts.vectors()
+        part.check(self._run.config.run.overwrite)
+        names = [self._tokenizer.vocabulary[i] for i in self.read_pieces()]
 
         def read() -> tuple[dict[str, Any], tuple[str, ...]]:
             found = read_vectors(student.vector_file, names, student.embedding_dim)

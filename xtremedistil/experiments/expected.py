@@ -1,8 +1,7 @@
 """How long a sweep will take, from a few steps measured on this machine now."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
-from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import StudentShape, build_student
 
@@ -54,13 +51,14 @@ class _Rates:
     student: float
 
 
-def expected_seconds(runs: Sequence[Any]) -> Expected:
+def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
     """What runs will cost, each part counted for the first run that needs it.
 
     Reads and encodes the data, which later serves the runs; trains nothing.
 
     Args:
         runs: of `sweep.plan_runs`.
+        done: ids of those that need no work.
 
     Raises:
         XtremeDistilError: a run cannot be made.
@@ -70,10 +68,9 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
     users: dict[str, list[str]] = {}
     seconds = {}
     for id, run in made.items():
-        done = files.exists(os.path.join(run.config.run.output_dir, RESULTS))
-        own = 0.0 if done else _SCORING_SECONDS
+        own = 0.0 if id in done else _SCORING_SECONDS
         for kind, part, cost in _parts(run, rates):
-            if part.folder not in users and not done and part.results() is None:
+            if part.folder not in users and id not in done and part.results() is None:
                 own += cost
             users.setdefault(part.folder, []).append(kind)
         seconds[id] = own
@@ -90,25 +87,28 @@ def expected_seconds(runs: Sequence[Any]) -> Expected:
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     """The long parts of a run with their expected seconds."""
-    labeled = sum(run.data.summary["sentences_per_language"]["train"].values())
-    transfer = run.data.transfer["sentences"]
-    tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * labeled
-    parts = [("teacher", run.layout.teacher, tuning * rates.teacher)]
+    counts = run.data.prepare_labeled()["sentences_per_language"]["train"]
+    labeled, transfer = sum(counts.values()), run.data.prepare_transfer()["sentences"]
+    tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * rates.teacher
+    if run.config.teacher.teacher_per_language:
+        languages = run.teacher.languages()
+        return [("teacher", run.parts.teacher_of(n), tuning * counts[n]) for n in languages]
+    parts = [("teacher", run.parts.teacher, tuning * labeled)]
     if run.config.run.stage == "teacher":
         return parts
     if run.targets.folders():
-        parts.append(("target set", run.layout.targets, transfer * rates.teacher))
-    per_sentence = rates.student * operations(run.student_shape, _length(run))
-    for step, part in zip(run.steps, run.step_parts, strict=True):
+        parts.append(("target set", run.parts.targets, transfer * rates.teacher))
+    per_sentence = rates.student * operations(run.student.find_shape(), _length(run))
+    for step, part in zip(run.student.plan_steps(), run.student.step_parts(), strict=True):
         sentences = transfer if set(step.losses) - {"labels"} else labeled
         if step.language:
-            sentences //= len(run.data.summary["languages"])
+            sentences //= len(run.data.prepare_labeled()["languages"])
         parts.append(("step", part, step.epochs * sentences * per_sentence))
     return parts
 
 
 def _length(run: Run) -> int:
-    transfer = run.data.transfer
+    transfer = run.data.prepare_transfer()
     return max(2, min(run.config.data.max_seq_length, transfer["pieces"] // transfer["sentences"]))
 
 
@@ -122,7 +122,7 @@ def _measure(run: Run) -> _Rates:
     """Times a few steps of the student, and of a teacher with the checkpoint's sizes."""
     length = _length(run)
     rng = np.random.default_rng(0)
-    shape = run.student_shape
+    shape = run.student.find_shape()
     student = build_student(shape, 0.2)
     optimizer = keras.optimizers.Adam()
     optimizer.build(student.trainable_variables)
@@ -139,7 +139,7 @@ def _measure(run: Run) -> _Rates:
     size = run.config.distillation.batch_size
     ids = tf.constant(rng.integers(1, shape.vocabulary_size, (size, length)), tf.int32)
     student_seconds = _median(lambda: step(ids).numpy()) / size / operations(shape, length)
-    teacher = run.untuned_teacher()
+    teacher = run.teacher.load_untuned()
     forward = tf.function(lambda ids: teacher(ids, training=False)["logits"])
     pieces = run.checkpoint.config.vocabulary_size
     words = tf.constant(rng.integers(1, pieces, (_SENTENCES, length)), tf.int32)

@@ -18,7 +18,7 @@ from xtremedistil.report.collected import LATENCY, Result, load
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
 from xtremedistil.teachers.teacher import build_teacher, open_checkpoint
@@ -33,7 +33,7 @@ _SIZES = {
 }
 
 
-def time_sweep(folder: str, rounds: int = 50) -> str:
+def time_sweep(folder: str, rounds: int) -> str:
     """Measures a sweep's students, one of each size, and their teacher, with random weights.
 
     Args:

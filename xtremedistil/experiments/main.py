@@ -13,8 +13,8 @@ from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.summary import summary
 from xtremedistil.runtime import disk, files
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.machine import share_one_heap
-from xtremedistil.runtime.parts import run_lock
 from xtremedistil.runtime.workers import start_workers
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
@@ -48,13 +48,14 @@ def execute(config: Config) -> dict[str, Any] | None:
         workers.meet()
         logging.info("%s", describe(run))
         if last >= 0:
-            _ = run.data.transfer, run.data.vectors  # what is wrong with them is found now
+            run.data.prepare_transfer()  # what is wrong with it, or with vectors, is found now
+            run.data.read_vectors()
             if line := run.targets.describe():
                 logging.info("%s", line)
         if config.teacher.teacher_per_language:
             _report_teacher(run)
             return None
-        _ = run.teacher_record
+        run.teacher.make()
         if last < 0:
             if workers.chief:
                 _report_teacher(Run(config))
@@ -65,7 +66,7 @@ def execute(config: Config) -> dict[str, Any] | None:
             return None
         records = run.distil(last)
         if config.run.stage != "all":
-            for step, record in zip(run.steps, records, strict=False):
+            for step, record in zip(run.student.plan_steps(), records, strict=False):
                 best = record["history"][record["best_epoch"]]
                 logging.info("%-34s validation loss %.4f", step.name, best["validation_loss"])
             return None
@@ -86,13 +87,13 @@ def _report_teacher(run: Run) -> None:
 
 def describe(run: Run) -> str:
     """What a run is about to work on, in a few lines."""
-    data, shape = run.data.summary, run.checkpoint.config
+    data, shape = run.data.prepare_labeled(), run.checkpoint.config
     sizes = {
         split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
     }
     lines = [
         f"task      {run.config.data.task}, {len(data['languages'])} languages, "
-        f"{len(run.data.labels)} classes",
+        f"{len(run.data.read_labels())} classes",
         f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} "
         "to score",
         f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"

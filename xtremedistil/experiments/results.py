@@ -39,7 +39,7 @@ def collect(
         The content of `results.json`.
     """
     scores = RunScores(run)
-    scored = [i for i, step in enumerate(run.steps) if step.head is not None]
+    scored = [i for i, step in enumerate(run.student.plan_steps()) if step.head is not None]
     with progress("scoring the test set", 1 + len(scored), "models") as bar:
         teacher = scores.of_teacher()
         bar.update()
@@ -47,20 +47,20 @@ def collect(
         for number in scored:
             of_steps[number] = scores.of_steps([number])
             bar.update()
-    student = scores.of_steps(run.final_steps())
-    folder = run.save_students()
+    student = scores.of_steps(run.student.final_steps())
+    folder = run.student.save()
     saved_model = _export(run, folder)
     _write(run, DISAGREEMENTS, _disagreements(run, scores.test, teacher, student))
     kept = kept_interval(teacher.counts, student.counts, scores.test.sentences["language"])
     steps = _steps(run, step_records, of_steps)
     parts = {
-        "labeled data": _cost(run.data.summary),
-        "transfer set": _cost(run.data.transfer),
-        "teacher": _cost(run.teacher_record),
+        "labeled data": _cost(run.data.prepare_labeled()),
+        "transfer set": _cost(run.data.prepare_transfer()),
+        "teacher": _cost(run.teacher.make()),
         "targets": _cost(target_cost),
         **{step["name"]: _cost(step) for step in steps},
     }
-    parameters = run.teacher_record["parameters"]
+    parameters = run.teacher.make()["parameters"]
     results = {
         "task": run.config.data.task,
         "strategy": run.strategy.name,
@@ -69,12 +69,12 @@ def collect(
         "steps": steps,
         "retained": kept["percent"],
         "retained_interval": [kept["low"], kept["high"]],
-        "compression": parameters / run.student_shape.deployed_parameters,
+        "compression": parameters / run.student.find_shape().deployed_parameters,
         "unseen": _unseen_scores(run, scores.test, teacher, student),
         "unknown_piece_rate": _unknown_rate(run, scores.test),
         "data": {
             **_data(run),
-            "transfer": {k: run.data.transfer[k] for k in _TRANSFER_FACTS},
+            "transfer": {k: run.data.prepare_transfer()[k] for k in _TRANSFER_FACTS},
         },
         "latency": _latencies(run),
         "saved_model": saved_model,
@@ -84,9 +84,9 @@ def collect(
         "peak_memory_bytes": max(part["peak_memory_bytes"] for part in parts.values()),
         "fingerprints": {
             **_fingerprints(run, scores.test),
-            "transfer set": run.layout.transfer.fingerprint,
+            "transfer set": run.parts.transfer.fingerprint,
             "student": files.fingerprint(
-                [run.step_parts[n].fingerprint for n in run.final_steps()]
+                [run.student.step_parts()[n].fingerprint for n in run.student.final_steps()]
             ),
         },
         **_provenance(run),
@@ -123,18 +123,18 @@ def _write(run: Run, name: str, values: dict[str, Any]) -> None:
 def _teacher(run: Run, scored: Scored) -> dict[str, Any]:
     facts = {"name": run.config.teacher.teacher, "fine_tuned": not run.ready_teacher}
     if not run.config.teacher.teacher_per_language:
-        record = run.teacher_record
+        record = run.teacher.make()
         facts |= {"parameters": record["parameters"], "history": record.get("history")}
     return {**scored.scores, **facts}
 
 
 def _student(run: Run, scored: Scored, folder: str) -> dict[str, Any]:
-    shape = run.student_shape
+    shape = run.student.find_shape()
     return {
         **scored.scores,
-        "dev": run.development_scores(),
+        "dev": run.development.of_final_students(),
         "parameters": shape.deployed_parameters,
-        "models": len(run.final_steps()),
+        "models": len(run.student.final_steps()),
         "bytes": bundle_bytes(folder),
         "shape": shape.to_dict(),
         "folder": folder,
@@ -158,19 +158,19 @@ def _steps(
             "waiting_seconds": record.get("waiting_seconds"),  # of the step's time, for batches
             "constant_loss": record.get("constant_loss"),  # of one answer for all texts
         }
-        for number, (step, record) in enumerate(zip(run.steps, records, strict=True))
+        for number, (step, record) in enumerate(zip(run.student.plan_steps(), records, strict=True))
     ]
 
 
 def _data(run: Run) -> dict[str, Any]:
-    return {name: run.data.summary[name] for name in _DATA_FACTS}
+    return {name: run.data.prepare_labeled()[name] for name in _DATA_FACTS}
 
 
 def _fingerprints(run: Run, test: Ragged) -> dict[str, str]:
     return {
-        "labeled data": run.layout.labeled.fingerprint,
+        "labeled data": run.parts.labeled.fingerprint,
         "test": files.fingerprint(test.sentences["hash"].tolist()),
-        "teacher": run.layout.teacher.fingerprint,
+        "teacher": run.parts.teacher.fingerprint,
     }
 
 
@@ -211,13 +211,13 @@ def _unseen_scores(run: Run, test: Ragged, teacher: Scored, student: Scored) -> 
     """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
     wanted = test.sentences["hash"]
     seen = np.zeros(len(wanted), bool)
-    for name in files.list_folder(run.layout.transfer.folder):
+    for name in files.list_folder(run.parts.transfer.folder):
         if name.endswith(".safetensors") and name != USAGE:
-            shard = Ragged.load(run.layout.transfer.path(name))
+            shard = Ragged.load(run.parts.transfer.path(name))
             seen |= np.isin(wanted, shard.sentences["hash"])
     if seen.all():
         return {"sentences": 0}
-    names, language = run.data.summary["languages"], test.sentences["language"][~seen]
+    names, language = run.data.prepare_labeled()["languages"], test.sentences["language"][~seen]
     return {
         "sentences": int((~seen).sum()),
         "teacher": by_language(teacher.counts[~seen], 2, language, names),
@@ -227,25 +227,25 @@ def _unseen_scores(run: Run, test: Ragged, teacher: Scored, student: Scored) -> 
 
 def _unknown_rate(run: Run, test: Ragged) -> float:
     """Percent of the test set's pieces that the student's vocabulary lacks."""
-    lacking = np.ones(len(run.data.rows), bool)
-    lacking[run.data.pieces] = False
+    lacking = np.ones(len(run.data.read_rows()), bool)
+    lacking[run.data.read_pieces()] = False
     return 100 * float(lacking[test.pieces["ids"]].mean())
 
 
 def _latencies(run: Run) -> dict[str, Any]:
-    last = run.final_steps()[-1]
-    shape = run.student_shape
+    student, last = run.student, run.student.final_steps()[-1]
+    pieces, head = student.find_shape().vocabulary_size, student.plan_steps()[last].head
     return model_latency(
         {
-            "teacher": (run.teacher_model(), run.checkpoint.config.vocabulary_size, "logits"),
-            "student": (run.step_model(last), shape.vocabulary_size, run.steps[last].head),
+            "teacher": (run.teacher.load(), run.checkpoint.config.vocabulary_size, "logits"),
+            "student": (student.load_step(last), pieces, head),
         }
     )
 
 
 def _test_examples(run: Run) -> list[Example]:
     return split_examples(
-        run.data.data_config, run.sources, run.data.summary, run.layout.labeled.folder, "test"
+        run.read_data, run.sources, run.data.prepare_labeled(), run.parts.labeled.folder, "test"
     )
 
 
@@ -262,7 +262,7 @@ def _disagreements(
 
     For the eyes of whoever owns the data: it stays in the run's folder.
     """
-    labels, languages = run.data.labels, run.data.summary["languages"]
+    labels, languages = run.data.read_labels(), run.data.prepare_labeled()["languages"]
     if labels.task == "ner":
         true, taught, learned = (
             word_tags(classes, test, labels)

@@ -4,6 +4,8 @@ The test set is read here alone, after all training, over the saved weights of e
 is ever chosen by it.
 """
 
+import functools
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +37,21 @@ class Scored:
     classes: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Model:
+    """A model to score.
+
+    Attributes:
+        language: the one that it reads; None for all.
+        part: what it was made by.
+        load: loads it.
+    """
+
+    language: str | None
+    part: Part
+    load: Callable[[], Forward]
+
+
 class RunScores:
     """Scores the models of a run."""
 
@@ -46,56 +63,49 @@ class RunScores:
         self.cut = cut if run.config.data.truncate_scoring else None
 
     def of_teacher(self) -> Scored:
-        """The teacher's scores, or those of one teacher per language."""
+        """The teacher's scores, or those of one teacher per language, each made first."""
         run, limit = self.run, self.run.checkpoint.config.max_positions
         if not run.config.teacher.teacher_per_language:
-            return self._score(
-                "teacher",
-                [(None, run.layout.teacher, lambda: forward_of(run.teacher_model(), "logits"))],
-                limit,
+            model = _Model(
+                None, run.parts.teacher, lambda: forward_of(run.teacher.load(), "logits")
             )
-        made = [(name, *run.language_teacher(name)) for name in run.data.summary["languages"]]
+            return self._score("teacher", [model], limit)
+
+        def forward(language: str) -> Forward:
+            return forward_of(run.teacher.load_of(language), "logits")
+
         models = [
-            (name, part, lambda model=model: forward_of(model, "logits"))
-            for name, part, model in made
+            _Model(name, run.teacher.make_of(name), functools.partial(forward, name))
+            for name in run.teacher.languages()
         ]
         return self._score("teachers", models, limit)
 
     def of_steps(self, numbers: list[int]) -> Scored:
         """The scores of the student after a step, or of one student per language."""
-        run = self.run
+        student, rows = self.run.student, self.run.data.read_rows()
+        steps, parts = student.plan_steps(), student.step_parts()
 
         def forward(number: int) -> Forward:
-            return forward_of(run.step_model(number), run.steps[number].head, run.data.rows)
+            return forward_of(student.load_step(number), steps[number].head, rows)
 
         models = [
-            (run.steps[n].language, run.step_parts[n], lambda n=n: forward(n)) for n in numbers
+            _Model(steps[n].language, parts[n], functools.partial(forward, n)) for n in numbers
         ]
-        name = run.steps[numbers[0]].name if len(numbers) == 1 else "students"
+        name = steps[numbers[0]].name if len(numbers) == 1 else "students"
         return self._score(name, models, None)
 
-    def _score(
-        self,
-        name: str,
-        models: list[tuple[str | None, Part, Callable[[], Forward]]],
-        limit: int | None,
-    ) -> Scored:
+    def _score(self, name: str, models: list[_Model], limit: int | None) -> Scored:
         """Scores models, each on its language's sentences, or one on all."""
-        inputs = {
-            "scored": [part.fingerprint for _, part, _ in models],
-            "labeled data": self.run.layout.labeled.fingerprint,
-            "cut": self.cut,
-        }
-        part = self.run.layout.part(f"scores/{name}", inputs)
+        part = self.run.parts.scores(name, [model.part for model in models])
         part.check(overwrite=True)
 
         def compute() -> tuple[dict[str, Any], tuple[str, ...]]:
             rows = self.test
             prediction = self._predict(models, limit)
-            if len(models) == 1 and models[0][0] is not None:
-                rows = rows.take(self._of_language(models[0][0]))
-            languages = self.run.data.summary["languages"]
-            scores, counts = score(prediction, rows, self.run.data.labels, languages)
+            if len(models) == 1 and models[0].language is not None:
+                rows = rows.take(self._of_language(models[0].language))
+            languages = self.run.data.prepare_labeled()["languages"]
+            scores, counts = score(prediction, rows, self.run.data.read_labels(), languages)
             content = safetensors.numpy.save({"counts": counts, "classes": prediction.classes})
             files.write_bytes(part.path(_PREDICTION), content)
             return scores, (_PREDICTION,)
@@ -105,28 +115,25 @@ class RunScores:
         return Scored(scores, kept["counts"], kept["classes"])
 
     def _of_language(self, language: str) -> np.ndarray:
-        number = self.run.data.summary["languages"].index(language)
+        number = self.run.data.prepare_labeled()["languages"].index(language)
         return np.flatnonzero(self.test.sentences["language"] == number)
 
-    def _predict(
-        self, models: list[tuple[str | None, Part, Callable[[], Forward]]], limit: int | None
-    ) -> Prediction:
-        labels = self.run.data.labels
+    def _predict(self, models: list[_Model], limit: int | None) -> Prediction:
+        """Loads one model after the other: 41 teachers (Table 5) would not fit in memory."""
+        labels = self.run.data.read_labels()
         if len(models) == 1:
-            language, _, forward = models[0]
+            language, forward = models[0].language, models[0].load()
             rows = self.test if language is None else self.test.take(self._of_language(language))
-            return predict(forward(), rows, labels, limit, self.cut)
+            return predict(forward, rows, labels, limit, self.cut)
         per_piece = labels.task == "ner"
         size = int(self.test.offsets[-1]) if per_piece else len(self.test)
         classes, lost = np.zeros(size, np.int32), 0
-        for language, _, forward in models:
-            chosen = self._of_language(language)
-            if not len(chosen):
-                continue
-            rows = self.test.take(chosen)
-            found = predict(forward(), rows, labels, limit, self.cut)
+        for model in models:
+            chosen = self._of_language(model.language)
+            found = predict(model.load(), self.test.take(chosen), labels, limit, self.cut)
             classes[_pieces_of(self.test, chosen) if per_piece else chosen] = found.classes
             lost += found.words_cut_off
+            gc.collect()  # a Keras model lies in a circle of references
         return Prediction(classes, lost)
 
 

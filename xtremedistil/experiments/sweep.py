@@ -6,11 +6,10 @@ where it stood.
 """
 
 import contextlib
-import dataclasses
 import gc
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +20,17 @@ from xtremedistil.config import Config
 from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
 from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
+from xtremedistil.experiments.finished import is_finished
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.progress import nested, progress
 
 SWEEP = "sweep.json"
+_WEIGHTS = ("alpha", "beta")
 _EVERYTHING = 10**12  # sentences: more than any transfer set has
 
 
@@ -126,6 +127,7 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
         The path of `sweep.json`, which lists the runs for reports.
 
     Raises:
+        ArtifactError: a run's folder holds results of other flags, and --overwrite was not given.
         XtremeDistilError: a run's flags, data or teacher are not as they must be; found for all
             runs before the first starts.
     """
@@ -133,23 +135,39 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
     with run_lock(out):
         runs = plan_runs(base, sweep)
         weighed = _to_weigh(runs, sweep)
+        done = {run.id for run in weighed if is_finished(run.config)}
+        chosen = _choose(weighed, done)
+        done |= {run.id for run in runs if is_finished(*_final(run, weighed, chosen))}
         path = os.path.join(out, SWEEP)
-        chosen = _chosen_before(path)
         _write(path, sweep, runs, chosen)
-        expected = expected_seconds([*weighed, *runs])
+        expected = expected_seconds([*weighed, *runs], done)
         logging.info("%s", describe_plan(sweep, runs, weighed, expected))
         if plan_only:
             return path
         with _one_line(), progress(sweep.name, round(expected.total), "s of work") as bar:
             for run in weighed:
-                _in_turn(bar, run, expected, lambda run=run: _development_score(run.config))
-            chosen |= _choose(weighed)
+                if run.id not in done:
+                    _in_turn(bar, run, expected, lambda run=run: _weigh(run.config))
+            chosen = _choose(weighed, {run.id for run in weighed})
             _write(path, sweep, runs, chosen)
             for run in runs:
-                config = with_flags(run.config, chosen.get(run.config.distillation.strategy, {}))
-                _in_turn(bar, run, expected, lambda config=config: execute(config))
+                config, _ = _final(run, weighed, chosen)
+                if not is_finished(config):
+                    _in_turn(bar, run, expected, lambda config=config: execute(config))
         logging.info("%s lists the %d runs.", path, len(runs))
         return path
+
+
+def _final(
+    run: Planned, weighed: Sequence[Planned], chosen: Mapping[str, Mapping[str, float]]
+) -> tuple[Config, tuple[str, ...]]:
+    """A run's config with the weights that were chosen for it, and the names of those that are not
+    chosen yet."""
+    strategy = run.config.distillation.strategy
+    if strategy in chosen:
+        return with_flags(run.config, chosen[strategy]), ()
+    waits = any(tried.config.distillation.strategy == strategy for tried in weighed)
+    return run.config, _WEIGHTS if waits else ()
 
 
 @contextlib.contextmanager
@@ -163,13 +181,13 @@ def _one_line() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _in_turn(bar: Any, run: Planned, expected: Expected, work: Any) -> None:
-    """Does one run's work, unless it is done, and moves the sweep's line on."""
-    if not files.exists(os.path.join(run.config.run.output_dir, RESULTS)):
-        with nested(bar, run.id, expected.seconds[run.id]):
-            work()
-        keras.utils.clear_session()  # else the graphs of every run so far stay in memory
-        gc.collect()
+def _in_turn(bar: Any, run: Planned, expected: Expected, work: Callable[[], object]) -> None:
+    """Does one run's work, and moves the sweep's line on."""
+    files.remove(os.path.join(run.config.run.output_dir, RESULTS))  # of other flags, if any
+    with nested(bar, run.id, expected.seconds[run.id]):
+        work()
+    keras.utils.clear_session()  # else the graphs of every run so far stay in memory
+    gc.collect()
 
 
 def describe_plan(
@@ -214,33 +232,33 @@ def _to_weigh(runs: Sequence[Planned], sweep: Sweep) -> list[Planned]:
             flags = dict(zip(names, values, strict=True))
             id = "_".join([run.id, *(f"{n}{v:g}" for n, v in flags.items())])
             folder = os.path.join(os.path.dirname(run.config.run.output_dir), "..", "weights", id)
-            config = with_flags(run.config, flags | {"output_dir": os.path.normpath(folder)})
+            up_to = {"output_dir": os.path.normpath(folder), "stage": "3"}
+            config = with_flags(run.config, flags | up_to)
             tried.append(Planned(id, {**run.axes, **flags}, config))
     return tried
 
 
-def _development_score(config: Config) -> None:
+def _weigh(config: Config) -> None:
     """A run up to its development score."""
-    folder = config.run.output_dir
-    execute(dataclasses.replace(config, run=dataclasses.replace(config.run, stage="3")))
-    scores = Run(config).development_scores()
-    files.write_json(os.path.join(folder, RESULTS), scores)
+    execute(config)
+    scores = Run(config).development.of_final_students()
+    path = os.path.join(config.run.output_dir, RESULTS)
+    files.write_json(path, {"dev": scores, "config": config.to_dict()})
 
 
-def _choose(weighed: Sequence[Planned]) -> dict[str, dict[str, float]]:
-    """By strategy, the weights with the best development score."""
+def _choose(weighed: Sequence[Planned], done: Collection[str]) -> dict[str, dict[str, float]]:
+    """By strategy, the weights with the best development score, where all were tried."""
+    waiting = {run.config.distillation.strategy for run in weighed if run.id not in done}
     best: dict[str, tuple[float, dict[str, float]]] = {}
     for run in weighed:
-        scores = files.read_json(os.path.join(run.config.run.output_dir, RESULTS))
-        mean = next(iter(scores.values()))["mean"]
         strategy = run.config.distillation.strategy
+        if strategy in waiting:
+            continue
+        scores = files.read_json(os.path.join(run.config.run.output_dir, RESULTS))["dev"]
+        mean = next(iter(scores.values()))["mean"]
         if strategy not in best or mean > best[strategy][0]:
-            best[strategy] = mean, {n: run.axes[n] for n in ("alpha", "beta") if n in run.axes}
+            best[strategy] = mean, {n: run.axes[n] for n in _WEIGHTS if n in run.axes}
     return {strategy: weights for strategy, (_, weights) in best.items()}
-
-
-def _chosen_before(path: str) -> dict[str, dict[str, float]]:
-    return files.read_json(path).get("chosen", {}) if files.exists(path) else {}
 
 
 def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str, Any]) -> None:

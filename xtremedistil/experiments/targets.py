@@ -2,17 +2,15 @@
 read it."""
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 
-from xtremedistil.config import Config
 from xtremedistil.data.batches import Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import VALIDATION
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, Step, transfer_targets
+from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,
@@ -21,65 +19,51 @@ from xtremedistil.distil.targets import (
     targets_bytes,
 )
 from xtremedistil.experiments.data import RunData
-from xtremedistil.experiments.run_parts import Layout
+from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.teacher import RunTeacher
 from xtremedistil.runtime import disk, files
-from xtremedistil.runtime.workers import Workers
+from xtremedistil.runtime.once import once
 from xtremedistil.scoring.predictions import forward_of
-from xtremedistil.teachers.teacher import Checkpoint
-
-
-class _Run(Protocol):
-    """What is needed of a run."""
-
-    config: Config
-    workers: Workers
-    layout: Layout
-    checkpoint: Checkpoint
-    data: RunData
-    steps: list[Step]
-
-    def teacher_model(self, layer: int | None = None) -> keras.Model:
-        """The fine-tuned teacher."""
 
 
 class RunTargets:
     """The targets of one run, stored or live."""
 
-    def __init__(self, run: _Run):
+    def __init__(self, run: Opened, data: RunData, teacher: RunTeacher):
         """Reads nothing yet."""
-        self.run = run
+        self._run, self._data, self._teacher = run, data, teacher
 
     def folders(self) -> dict[str, str]:
         """By kind of target that the strategy needs, its folder in the targets' part."""
-        layer = self.run.config.distillation.teacher_layer
+        layer = self._run.config.distillation.teacher_layer
         kinds = {
             LOGITS: ("logits", "logits"),
             REPRESENTATION: ("states", f"states-{layer:02d}"),
         }
-        return dict(kinds[loss] for loss in transfer_targets(self.run.steps))
+        return dict(kinds[loss] for loss in self._run.wanted_targets)
 
     @property
     def _layer(self) -> int | None:
         """The teacher's block whose states are wanted, if any."""
-        layer = self.run.config.distillation.teacher_layer
+        layer = self._run.config.distillation.teacher_layer
         return layer if "states" in self.folders() else None
 
-    @cached_property
-    def _live_teacher(self) -> keras.Model:
-        with self.run.workers.scope():
-            return self.run.teacher_model(self._layer)
+    @once
+    def _load_live_teacher(self) -> keras.Model:
+        with self._run.workers.scope():
+            return self._teacher.load(self._layer)
 
     def describe(self) -> str:
         """What the targets take on disk, and what is free there; "" if none are wanted."""
         if not self.folders():
             return ""
-        run = self.run
+        run = self._run
         classes = run.config.data.task == "classification"
-        widths = {"logits": len(run.data.labels), "states": run.checkpoint.config.width}
+        widths = {"logits": len(self._data.read_labels()), "states": run.checkpoint.config.width}
         kinds = [widths[kind] for kind in self.folders()]
         length = run.config.data.max_seq_length
-        needed = targets_bytes(run.data.transfer["shards"], kinds, length, classes)
-        folder = run.layout.targets.folder
+        needed = targets_bytes(self._data.prepare_transfer()["shards"], kinds, length, classes)
+        folder = run.parts.targets.folder
         free = disk.free_bytes(folder)
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
         if run.config.run.targets == "live":
@@ -90,20 +74,20 @@ class RunTargets:
 
     def make(self) -> dict[str, Any]:
         """Runs the teacher over the transfer set where needed; returns what it last cost."""
-        run, workers = self.run, self.run.workers
+        run, workers = self._run, self._run.workers
         if run.config.run.targets == "live":
             return {}
-        folders, part = self.folders(), run.layout.targets
+        folders, part = self.folders(), run.parts.targets
         done = part.results() or {}
         if set(folders.values()) <= set(done.get("kinds", ())):  # however many shards there are
             return done
-        names = [VALIDATION, *(shard["name"] for shard in run.data.transfer["shards"])]
+        names = [VALIDATION, *(shard["name"] for shard in self._data.prepare_transfer()["shards"])]
 
         def missing() -> dict[str, list[str]]:
             return missing_targets(list(folders.values()), names, part)
 
         def run_teacher() -> tuple[dict[str, Any], tuple[str, ...]]:
-            outputs = forward_of(run.teacher_model(self._layer), tuple(folders))
+            outputs = forward_of(self._teacher.load(self._layer), tuple(folders))
 
             def forward(ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
                 return {folders[kind]: values for kind, values in outputs(ids, mask).items()}
@@ -113,7 +97,7 @@ class RunTargets:
             # by place among all, so that no two workers ever make the same shard
             mine = {name: lacking[name] for name in mine if name in lacking}
             kinds = {*folders.values(), *(part.results() or {}).get("kinds", ())}
-            make_targets(forward, mine, run.layout.transfer.folder, length, part)
+            make_targets(forward, mine, run.parts.transfer.folder, length, part)
             return {"shards": len(names), "kinds": sorted(kinds)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
@@ -125,16 +109,16 @@ class RunTargets:
 
     def to_learn(self, kinds: tuple[str, ...]) -> tuple[Source, Ragged, Callable | None]:
         """The transfer set with targets of some kinds (`DistillationData.transfer`)."""
-        run = self.run
+        run = self._run
         common = {
-            "sentences": run.layout.transfer.folder,
-            "shards": run.data.transfer["shards"],
+            "sentences": run.parts.transfer.folder,
+            "shards": self._data.prepare_transfer()["shards"],
             "length": run.config.data.max_seq_length,
-            "rows": run.data.rows,
+            "rows": self._data.read_rows(),
         }
         if run.config.run.targets == "live":
-            live = LiveTargets(**common, teacher=self._live_teacher, kinds=kinds)
+            live = LiveTargets(**common, teacher=self._load_live_teacher(), kinds=kinds)
             return live.source(), live.validation(), live.complete
         folders = {kind: self.folders()[kind] for kind in kinds}
-        stored = StoredTargets(**common, part=run.layout.targets, kinds=folders)
+        stored = StoredTargets(**common, part=run.parts.targets, kinds=folders)
         return stored.source(), stored.validation(), None

@@ -1,18 +1,17 @@
-"""The parts of a run, each made once and known by what it was made from, and the locks: of a run's
-folder, and of a part that several runs share."""
+"""The parts of a run, each made once and known by what it was made from."""
 
 import contextlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from absl import logging
 
-from xtremedistil.runtime import disk, files
+from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.locks import locked
 from xtremedistil.runtime.machine import measured
 from xtremedistil.runtime.workers import ALONE, Workers
 
@@ -210,7 +209,7 @@ class Part:
         folder, name = os.path.split(self.folder)
         files.make_folder(folder)
         lock = os.path.join(folder, f".{name}.lock")  # beside it, since the folder may be removed
-        with _locked(lock, self._say_waiting) if self.workers.chief else contextlib.nullcontext():
+        with locked(lock, self._say_waiting) if self.workers.chief else contextlib.nullcontext():
             self.workers.meet()
             yield
 
@@ -221,55 +220,3 @@ class Part:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:60]}... ({files.fingerprint(value)})"
-
-
-@contextlib.contextmanager
-def run_lock(folder: str) -> Iterator[None]:
-    """Holds a run's directory for this process.
-
-    Raises:
-        ArtifactError: another process, alive, holds it.
-    """
-    files.make_folder(folder)
-    if files.is_remote(folder):  # object stores have no locks
-        yield
-        return
-
-    def refuse(owner: str) -> None:
-        raise ArtifactError(
-            f"{folder} is in use by another run ({owner}). Wait for it to end, or choose another "
-            "--output_dir."
-        )
-
-    with _locked(os.path.join(folder, disk.LOCK), refuse):
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: str, when_held: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lock of a local file; the system releases it when the process ends, however it
-    ends.
-
-    Args:
-        path: of the file, which stays.
-        when_held: is told which other process, alive, holds it; unless it raises, that one's end is
-            waited for.
-
-    Raises:
-        ArtifactError: the file system has no locks.
-    """
-    import fcntl  # POSIX only, as the lock is
-
-    with open(path, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            when_held(file.read().strip() or "unknown")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:  # some file systems of clusters
-            raise ArtifactError(f"{path}: cannot be locked here. Received: {error}") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield

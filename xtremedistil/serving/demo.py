@@ -119,7 +119,7 @@ def _types(predictor: Predictor) -> set[str]:
     return {entity_type(name) for name in predictor.codec.labels.names}
 
 
-def make_server(demo: Demo, port: int = 8080, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+def make_server(demo: Demo, port: int, host: str) -> ThreadingHTTPServer:
     """A server that answers until it is shut down.
 
     `GET /` is the page, `POST /` with the form's field `text` the page with answers, and

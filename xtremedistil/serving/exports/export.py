@@ -3,7 +3,6 @@
 import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,57 +11,18 @@ from xtremedistil.data.formats import Example, detect_format, read_examples
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.scoring.metrics import entity_scores
 from xtremedistil.serving.exports import litert, onnx_folder
 from xtremedistil.serving.exports.litert import load_litert, write_litert
 from xtremedistil.serving.exports.onnx_folder import load_onnx, record_check, write_onnx
+from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.python.keras_network import keras_network, window_of
 from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.students.folder import Codec, StudentFolder
 
-QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8"), "litert": ("none", "int8")}
-FORMATS = tuple(QUANTIZE)
 _CHECKED_TEXTS = 1000
 _SCORES = ("student", "export")
 _CARDS = {"onnx": onnx_folder.CARD, "litert": litert.CARD}
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to export.
-
-    Attributes:
-        model: a student's folder.
-        output: folder of the export; what is there is replaced when the new one is whole.
-        format: `saved_model`, `onnx` or `litert`.
-        quantize: `none`, or `int8` for `onnx` and `litert`.
-        data: a labeled file; the check then reads its first texts and reports F1 or accuracy too.
-            Without one the check reads the embedded sample corpus.
-        jit_compile: compile the SavedModel's network with XLA.
-    """
-
-    model: str
-    output: str
-    format: str = "saved_model"
-    quantize: str = "none"
-    data: str = ""
-    jit_compile: bool = False
-
-    def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ConfigError(
-                f"format is one of {', '.join(FORMATS)}. Received: format={self.format!r}"
-            )
-        if self.quantize not in QUANTIZE[self.format]:
-            raise ConfigError(
-                f"quantize is one of {', '.join(QUANTIZE[self.format])} for {self.format}; int8 "
-                f"is for onnx and litert. Received: quantize={self.quantize!r}"
-            )
-        if self.jit_compile and self.format != "saved_model":
-            raise ConfigError(
-                f"jit_compile is for saved_model. Received: format={self.format} jit_compile=True"
-            )
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
@@ -78,7 +38,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     """
     student = StudentFolder.load(options.model)
     examples = _examples(options, student.shape.task)
-    part = files.beside(options.output, "new")
+    part = files.beside(options.output_dir, "new")
     files.remove(part)
     try:
         whole = Predictor(student.codec, keras_network(options.model), window_of(student.shape))
@@ -87,8 +47,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
             report = {k: v for k, v in report.items() if k not in _SCORES}
         if options.format != "saved_model":
             record_check(os.path.join(part, _CARDS[options.format]), report)
-        files.remove(options.output)
-        files.rename(part, options.output)
+        files.remove(options.output_dir)
+        files.rename(part, options.output_dir)
     finally:
         files.remove(part)
     return report

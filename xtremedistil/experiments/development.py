@@ -1,0 +1,51 @@
+"""Development scores of a run's students: what epochs and settings may be chosen by."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from xtremedistil.experiments.data import RunData
+from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.student import Metric, RunStudent
+from xtremedistil.scoring.predictions import Forward, forward_of, predict, score
+
+
+class DevelopmentScores:
+    """Scores students on the development set, whole sentences as in the test."""
+
+    def __init__(self, run: Opened, data: RunData, student: RunStudent):
+        """Reads nothing yet."""
+        self._run, self._data, self._student = run, data, student
+
+    def _score(self, forward: Forward, language: str | None) -> dict[str, Any]:
+        """`mean`, `std` and `per_language` of F1 or accuracy."""
+        rows = self._data.split("dev", cut=False, language=language)
+        labels = self._data.read_labels()
+        prediction = predict(forward, rows, labels)
+        scores, _ = score(prediction, rows, labels, self._data.prepare_labeled()["languages"])
+        return scores[self._run.metric_name]
+
+    def of_training(self, model: keras.Model) -> Metric:
+        """The score of a model as it is when it is asked for, for `--select_by=metric`."""
+        forwards: dict[str, Forward] = {}
+
+        def metric(head: str, language: str | None) -> float:
+            if head not in forwards:
+                forwards[head] = forward_of(model, head, self._data.read_rows())
+            return self._score(forwards[head], language)["mean"]
+
+        return metric
+
+    def of_final_students(self) -> dict[str, Any]:
+        """The scores of the final students: by name of the metric, `mean`, `std`,
+        `per_language`."""
+        per_language = {}
+        for number in self._student.final_steps():
+            step = self._student.plan_steps()[number]
+            model = self._student.load_step(number)
+            forward = forward_of(model, step.head, self._data.read_rows())
+            per_language |= self._score(forward, step.language)["per_language"]
+        listed = list(per_language.values())
+        mean, std = float(np.mean(listed)), float(np.std(listed))
+        return {self._run.metric_name: {"mean": mean, "std": std, "per_language": per_language}}

@@ -1,0 +1,89 @@
+"""A run as it is opened: what is known, and what can be wrong, before any long work."""
+
+import dataclasses
+
+from xtremedistil.config import Config
+from xtremedistil.data.sample import corpus_dir, vocabulary_dir
+from xtremedistil.data.sources import find_sources
+from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, steps_of, transfer_targets
+from xtremedistil.experiments.run_parts import RunParts
+from xtremedistil.runtime import files
+from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
+from xtremedistil.runtime.workers import ALONE, Workers
+from xtremedistil.students.embeddings import check_dimension
+from xtremedistil.teachers.teacher import check_layer, open_checkpoint
+
+
+class Opened:
+    """A run whose flags, folders and checkpoint fit together.
+
+    Attributes:
+        config: what was asked.
+        workers: who runs it.
+        strategy: how the student learns.
+        wanted_targets: the kinds of teacher targets that the strategy learns from.
+        read_data: the data config, with the folder that is really read.
+        sources: the files by split.
+        checkpoint: the teacher's.
+        ready_teacher: whether the teacher is used as it is.
+        parts: where everything lives that the run makes.
+    """
+
+    def __init__(self, config: Config, workers: Workers = ALONE):
+        """Checks what can be checked without long work.
+
+        Args:
+            config: what to run.
+            workers: who runs it.
+
+        Raises:
+            XtremeDistilError: of the kind that fits what is wrong.
+        """
+        self.config, self.workers = config, workers
+        self.strategy = STRATEGIES[config.distillation.strategy]
+        # raises if it cannot be made; which languages there are plays no part yet
+        steps = steps_of(config.distillation, config.student.heads_on, ("",))
+        self.wanted_targets = transfer_targets(steps)
+        folder = config.data.data_dir or corpus_dir()
+        self.read_data = dataclasses.replace(config.data, data_dir=folder)
+        self.sources = find_sources(self.read_data)
+        self.checkpoint = open_checkpoint(config.teacher, config.data.task, vocabulary_dir())
+        self.ready_teacher = (
+            config.teacher.finetune != "always" and self.checkpoint.labels is not None
+        )
+        self._check_teacher()
+        if config.run.stage != "teacher":  # which needs no student
+            self._check_student()
+        ready_labels = self.checkpoint.labels if self.ready_teacher else None
+        self.parts = RunParts(config, self.sources, self.checkpoint, ready_labels, workers)
+
+    def _check_teacher(self) -> None:
+        config, shape = self.config, self.checkpoint.config
+        if config.data.max_seq_length > shape.max_positions:
+            raise ConfigError(
+                f"--max_seq_length must not be above the teacher's {shape.max_positions} "
+                f"positions. Received: max_seq_length={config.data.max_seq_length}"
+            )
+        if config.teacher.finetune == "never" and self.checkpoint.labels is None:
+            raise CheckpointError(
+                f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
+                f"Received: teacher={config.teacher.teacher!r}"
+            )
+        if config.teacher.teacher_per_language and self.ready_teacher:
+            raise ConfigError(
+                "--teacher_per_language fine-tunes: a teacher that already has a head for the task "
+                f"needs --finetune=always. Received: finetune={config.teacher.finetune}"
+            )
+
+    def _check_student(self) -> None:
+        config, shape = self.config, self.checkpoint.config
+        if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
+            check_layer(config.distillation.teacher_layer, shape.blocks)
+        check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
+        if config.student.vector_file and not files.exists(config.student.vector_file):
+            raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
+
+    @property
+    def metric_name(self) -> str:
+        """`f1` or `accuracy`."""
+        return "f1" if self.config.data.task == "ner" else "accuracy"

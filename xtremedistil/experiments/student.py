@@ -1,0 +1,155 @@
+"""A run's student, or its students, one per language (D0): how it starts, and its steps."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from xtremedistil.data.ragged import Ragged
+from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
+from xtremedistil.distil.strategies import Step, steps_of
+from xtremedistil.experiments.data import RunData
+from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.targets import RunTargets
+from xtremedistil.experiments.teacher import RunTeacher, loop_options
+from xtremedistil.layers.weights import load_weights
+from xtremedistil.runtime.once import once
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, reduce_table
+from xtremedistil.students.student import StudentShape, build_student, deployed
+from xtremedistil.students.vectors import fill_missing
+from xtremedistil.training.task import LoopOptions
+
+# The development score of a head, on a language's sentences or on all.
+Metric = Callable[[str, str | None], float]
+
+
+class RunStudent:
+    """The student of a run, step by step."""
+
+    def __init__(self, run: Opened, data: RunData, teacher: RunTeacher, targets: RunTargets):
+        """Makes nothing yet."""
+        self._run, self._data, self._teacher, self._targets = run, data, teacher, targets
+
+    @once
+    def plan_steps(self) -> list[Step]:
+        """The steps of the strategy; with one student per language, this reads the data.
+
+        Raises:
+            DataError: a language with a student of its own lacks sentences.
+        """
+        config = self._run.config
+        alone = self._run.strategy.per_language
+        languages = self._data.check_each_language("--strategy=D0") if alone else ()
+        return steps_of(config.distillation, config.student.heads_on, languages)
+
+    @once
+    def step_parts(self) -> list[Part]:
+        """The folder of each step."""
+        return self._run.parts.steps(self.plan_steps())
+
+    def final_steps(self) -> list[int]:
+        """Numbers of the last step of each student: one, or one per language."""
+        ends = {step.language: number for number, step in enumerate(self.plan_steps())}
+        return list(ends.values())
+
+    @once
+    def find_shape(self) -> StudentShape:
+        """The student's sizes; the number of its pieces comes from the transfer set."""
+        config, student = self._run.config, self._run.config.student
+        linear = config.distillation.representation_loss == "mse"
+        return StudentShape(
+            vocabulary_size=len(self._data.read_pieces()),
+            embedding_dim=student.embedding_dim,
+            hidden_size=student.hidden_size,
+            teacher_width=self._run.checkpoint.config.width,
+            classes=len(self._data.read_labels()),
+            task=config.data.task,
+            heads_on=student.heads_on,
+            projection="linear" if linear else "gelu",
+            encoder=student.student,
+            depth=student.depth,
+        )
+
+    def _model(self, dropout: float) -> keras.Model:
+        run = self._run.config.run
+        # the fused GPU operation has no XLA kernel, and all of a run computes with the same one
+        return build_student(
+            self.find_shape(), dropout, run.seed, fused=False if run.jit_compile else "auto"
+        )
+
+    def build(self) -> keras.Model:
+        """The student as it starts."""
+        student, shape = self._run.config.student, self.find_shape()
+        model = self._model(student.dropout)
+        if (vectors := self._data.read_vectors()) is not None:
+            start = fill_missing(vectors, np.random.default_rng(self._run.config.run.seed))
+        elif student.embeddings == RANDOM:
+            return model
+        else:
+            pretrained = student.embeddings == SVD_PRETRAINED
+            teacher = self._teacher.load_untuned() if pretrained else self._teacher.load()
+            table = teacher.get_layer("word_embeddings").embeddings.numpy()
+            reduced = reduce_table(student.embeddings, table, shape.embedding_dim)
+            start = reduced[self._data.read_pieces()]
+        model.get_layer("embeddings").set_weights([start])
+        return model
+
+    def distil(
+        self, last_stage: int, metric_of: Callable[[keras.Model], Metric]
+    ) -> list[dict[str, Any]]:
+        """Trains the steps up to a stage.
+
+        Args:
+            last_stage: its number.
+            metric_of: from the model in training to its development score.
+
+        Returns:
+            What each step recorded.
+        """
+        with self._run.workers.scope():
+            model = self.build()
+        data = DistillationData(
+            labeled=lambda language: self._rows("train", language),
+            dev=lambda language: self._rows("dev", language),
+            transfer=self._targets.to_learn,
+            classification=self._run.config.data.task == "classification",
+        )
+        config, seed = self._run.config.distillation, self._run.config.run.seed
+
+        def options(part: Part) -> LoopOptions:
+            return loop_options(self._run, part)
+
+        distiller = Distiller(model, data, config, seed, options, metric_of(model))
+        return distiller.run(self.plan_steps(), self.step_parts(), last_stage)
+
+    def _rows(self, name: str, language: str | None) -> Ragged:
+        """A labeled split, its pieces as rows of the student's table."""
+        rows = self._data.training_rows(name, language)
+        ids = self._data.read_rows()[rows.pieces["ids"]]
+        return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
+
+    def load_step(self, number: int) -> keras.Model:
+        """The student after a step."""
+        model = self._model(dropout=0.0)
+        load_weights(self.step_parts()[number].path(WEIGHTS), model)
+        return model
+
+    def save(self) -> str:
+        """Writes each final student as a bundle, and returns their folder."""
+        folder = os.path.join(self._run.config.run.output_dir, "student")
+        for number in self.final_steps():
+            step = self.plan_steps()[number]
+            bundle = Bundle(
+                deployed(self.load_step(number), step.head),
+                self.find_shape(),
+                step.head,
+                self._run.checkpoint.tokenizer,
+                self._data.read_rows(),
+                self._data.read_labels(),
+            )
+            bundle.save(os.path.join(folder, step.language) if step.language else folder)
+        return folder
