@@ -24,7 +24,7 @@ from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LABEL_HEAD, build_student, deployed
 from xtremedistil.teachers.bert import BertConfig
 from xtremedistil.teachers.teacher import build_teacher
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
 # google-bert/bert-base-multilingual-cased.
 MULTILINGUAL_BERT = BertConfig(119_547, 768, 12, 12, 3072)
@@ -117,7 +117,7 @@ def _session(path: str, threads: int) -> Any:
 
 
 def student_candidates(
-    shape: StudentShape, tokenizer: WordPiece, labels: LabelSet, folder: str, threads: int, log: Log
+    shape: StudentShape, tokenizer: Tokenizer, labels: LabelSet, folder: str, threads: int, log: Log
 ) -> list[Candidate]:
     """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, and in
     ONNX Runtime, float32 and int8; and this last one as `tag` runs it.
@@ -131,7 +131,7 @@ def student_candidates(
     """
     log("building and exporting the student")
     model = deployed(build_student(shape, 0.0, fused=False), LABEL_HEAD)
-    rows = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+    rows = np.arange(len(tokenizer), dtype=np.int32)
     bundle = Bundle(model, shape, LABEL_HEAD, tokenizer, rows, labels)
     student = os.path.join(folder, "student")
     bundle.save(student)

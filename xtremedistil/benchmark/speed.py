@@ -32,7 +32,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.onnx_model import default_threads
 from xtremedistil.students.shape import StudentShape
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
 _TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 
@@ -65,7 +65,7 @@ class BenchmarkOptions:
         for name in ("embedding_dim", "hidden_size", "queries", "runs"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is 1 or more. Received: {name}={getattr(self, name)}")
-        pieces = len(WordPiece.from_folder(vocabulary_dir()).vocabulary)
+        pieces = len(open_tokenizer(vocabulary_dir()))
         if self.vocabulary_size < pieces:
             raise ConfigError(
                 f"vocabulary_size is {pieces:,} or more: the embedded vocabulary reads the texts. "
@@ -93,7 +93,7 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
-    tokenizer = WordPiece.from_folder(vocabulary_dir())
+    tokenizer = open_tokenizer(vocabulary_dir())
     labels = LabelSet.from_data(_TAGS, "ner")
     shape = StudentShape(
         options.vocabulary_size, options.embedding_dim, options.hidden_size, 768, len(labels)

@@ -19,7 +19,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, rng_of, sample, sentence_hash
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
 CHOSEN = "chosen.safetensors"
 
@@ -27,7 +27,7 @@ CHOSEN = "chosen.safetensors"
 def labeled_inputs(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labels: LabelSet | None,
 ) -> dict[str, object]:
     """What the encoded labeled data depends on: file contents, sampling, tokenization, and a ready
@@ -46,7 +46,7 @@ def labeled_inputs(
 def prepare_labeled(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labels: LabelSet | None,
     folder: str,
 ) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -166,7 +166,7 @@ def _choose(
 
 
 def encode_labeled(
-    examples: Iterable[Example], tokenizer: WordPiece, labels: LabelSet, languages: list[str]
+    examples: Iterable[Example], tokenizer: Tokenizer, labels: LabelSet, languages: list[str]
 ) -> Ragged:
     """Labeled examples as pieces, word starts and classes.
 

@@ -24,7 +24,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.parts import DONE
 from xtremedistil.runtime.progress import progress
-from xtremedistil.tokenization.wordpiece import Pieces, WordPiece
+from xtremedistil.tokenization.base import Pieces, Tokenizer
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
@@ -52,7 +52,7 @@ def transfer_inputs(
 def prepare_transfer(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labeled: str,
     held_out: int,
     folder: str,
@@ -157,7 +157,7 @@ def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
 def _encode_transfer(
     examples: Iterator[Example],
     wanted: np.ndarray,
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     rng: np.random.Generator,
     held_out: int,
     folder: str,
@@ -167,7 +167,7 @@ def _encode_transfer(
     total = int(wanted.sum())
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    counts = np.zeros(len(tokenizer.vocabulary), np.int64)
+    counts = np.zeros(len(tokenizer), np.int64)
     kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
     with _scratch_folder(folder) as scratch:
         everything = _in_order(kept, total, tokenizer, scratch, labels)
@@ -195,7 +195,7 @@ def _encode_transfer(
 def _in_order(
     examples: Iterator[Example],
     total: int,
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     scratch: str,
     labels: LabelSet | None,
 ) -> Ragged:

@@ -20,7 +20,7 @@ from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.embeddings import row_of_piece, student_pieces
 from xtremedistil.students.vectors import VECTOR_FILES, Vectors, read_vectors
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
 
 class RunData:
@@ -31,7 +31,7 @@ class RunData:
         config: Config,
         data: DataConfig,
         sources: dict[str, list[Source]],
-        tokenizer: WordPiece,
+        tokenizer: Tokenizer,
         layout: Layout,
     ):
         """Reads nothing yet.
@@ -127,7 +127,7 @@ class RunData:
             return None
         part = self.layout.vectors()
         part.check(self.config.run.overwrite)
-        names = [self.tokenizer.vocabulary[i] for i in self.pieces]
+        names = [self.tokenizer.surface(i) for i in self.pieces]
 
         def read() -> tuple[dict[str, Any], tuple[str, ...]]:
             found = read_vectors(student.vector_file, names, student.embedding_dim)

@@ -29,6 +29,7 @@ from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.runtime.parts import Part
 from xtremedistil.runtime.workers import ALONE, Workers
 from xtremedistil.scoring.predictions import forward_of, predict, score
+from xtremedistil.serving.graph.registry import check_graph
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.embeddings import (
     RANDOM,
@@ -89,6 +90,9 @@ class Run:
         if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
             check_layer(config.distillation.teacher_layer, shape.blocks)
         check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
+        exports = config.run.export and config.run.stage == "all"
+        if exports and not self.strategy.per_language:
+            check_graph(self.checkpoint.tokenizer)
         if config.student.vector_file and not files.exists(config.student.vector_file):
             raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
 

@@ -44,6 +44,6 @@ def load(folder: str, task: str) -> Predictor:
     def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         return run(ids).numpy()
 
-    rows = np.arange(len(checkpoint.tokenizer.vocabulary), dtype=np.int32)
+    rows = np.arange(len(checkpoint.tokenizer), dtype=np.int32)
     codec = Codec(checkpoint.tokenizer, rows, checkpoint.labels)
     return Predictor(codec, network, checkpoint.config.max_positions)

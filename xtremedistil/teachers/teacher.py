@@ -14,7 +14,8 @@ from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
 from xtremedistil.teachers import bert
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Checkpoint:
 
     folder: str | None
     config: bert.BertConfig
-    tokenizer: WordPiece
+    tokenizer: Tokenizer
     labels: LabelSet | None
     identity: dict[str, Any]
 
@@ -55,11 +56,11 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
             "Received: teacher=''"
         )
     if config.teacher == "scratch":
-        tokenizer = WordPiece.from_folder(
+        tokenizer = open_tokenizer(
             config.teacher_vocabulary or embedded_vocabulary, config.strip_accents
         )
         shape = bert.BertConfig(
-            vocabulary_size=len(tokenizer.vocabulary),
+            vocabulary_size=len(tokenizer),
             width=config.teacher_width,
             blocks=config.teacher_blocks,
             heads=config.teacher_heads,
@@ -79,11 +80,11 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
         names, "pooler.dense.weight"
     )  # tags are read without one
     shape = bert.BertConfig.from_hugging_face(content, path, pooler)
-    tokenizer = WordPiece.from_folder(folder, config.strip_accents)
-    if len(tokenizer.vocabulary) > shape.vocabulary_size:
+    tokenizer = open_tokenizer(folder, config.strip_accents)
+    if len(tokenizer) > shape.vocabulary_size:
         raise CheckpointError(
             f"{folder}: the tokenizer has more pieces than the embedding table has rows. "
-            f"Received: {len(tokenizer.vocabulary)} pieces, {shape.vocabulary_size} rows"
+            f"Received: {len(tokenizer)} pieces, {shape.vocabulary_size} rows"
         )
     identity = {
         "teacher": files.checksum(weights),
