@@ -39,7 +39,13 @@ from xtremedistil.students.embeddings import (
 )
 from xtremedistil.students.student import StudentShape, build_student, deployed
 from xtremedistil.students.vectors import fill_missing
-from xtremedistil.teachers.teacher import check_layer, load_teacher, open_checkpoint, save_teacher
+from xtremedistil.teachers.teacher import (
+    check_layer,
+    load_teacher,
+    open_checkpoint,
+    save_teacher,
+    word_table,
+)
 from xtremedistil.training.loop import STATE_FILE
 from xtremedistil.training.task import LoopOptions
 
@@ -89,7 +95,9 @@ class Run:
             return
         if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
             check_layer(config.distillation.teacher_layer, shape.blocks)
-        check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
+        check_dimension(
+            config.student.embeddings, config.student.embedding_dim, shape.embedding_width
+        )
         exports = config.run.export and config.run.stage == "all"
         if exports and not self.strategy.per_language:
             check_graph(self.checkpoint.tokenizer)
@@ -213,7 +221,7 @@ class Run:
         else:
             pretrained = student.embeddings == SVD_PRETRAINED
             teacher = self.untuned_teacher() if pretrained else self.teacher_model()
-            table = teacher.get_layer("word_embeddings").embeddings.numpy()
+            table = word_table(teacher)
             start = reduce_table(student.embeddings, table, shape.embedding_dim)[self.data.pieces]
         model.get_layer("embeddings").set_weights([start])
         return model
