@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -90,3 +91,19 @@ def test_nothing_unpickles_and_nothing_else_sees_flags(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_are_small(path):
     assert lines_of(path) <= 400
+
+
+# What belongs to one room: a pattern, and the rooms where it may stand.
+WORDS_OF_ROOMS = [
+    (r"##|vocab\.txt|\[UNK\]", {"tokenization"}),
+    (r"BertNormalizer|BertPreTokenizer", {"tokenization", "serving.graph"}),
+    ("▁", {"tokenization"}),
+    (r"\bBertConfig\b|word_embeddings|classifier\.|LayerNorm\.|encoder\.layer", {"teachers"}),
+]
+
+
+@pytest.mark.parametrize(("pattern", "rooms"), WORDS_OF_ROOMS, ids=[w for w, _ in WORDS_OF_ROOMS])
+def test_the_words_of_a_room_stand_there_alone(pattern, rooms):
+    where = {p: re.search(pattern, p.read_text(encoding="utf-8")) for p in FILES}
+    found = {p: match[0] for p, match in where.items() if match}
+    assert {p: w for p, w in found.items() if room_of(parts_of(p)) not in rooms} == {}

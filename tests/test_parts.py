@@ -20,7 +20,7 @@ from xtremedistil.data.transfer import read_sentences, transfer_contents
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.parts import DONE, INPUTS, Part
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -173,7 +173,7 @@ def test_a_damaged_transfer_set_is_made_again_and_the_same(tmp_path):
     for name in ("train", "dev"):
         (tmp_path / "data" / f"{name}.tsv").write_text(text)
     config = DataConfig(data_dir=str(tmp_path / "data"))
-    sources, tokenizer = find_sources(config), WordPiece.from_folder(vocabulary_dir())
+    sources, tokenizer = find_sources(config), open_tokenizer(vocabulary_dir())
     labeled = str(tmp_path / "labeled")
     os.makedirs(labeled)
     prepare_labeled(config, sources, tokenizer, None, 5, labeled)

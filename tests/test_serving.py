@@ -19,7 +19,7 @@ from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.serving.python.stream import predict_lines, read_lines
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.student import StudentShape, build_student, deployed
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
 TEXTS = [
     "Łukasz (aus Köln) besucht die U.S.A. und 東京。",
@@ -30,7 +30,7 @@ TEXTS = [
     "Maria lives in Paris and works for the Bank of Lisbon. " * 3,
     "x" * 150 + " y",
 ]
-RULES = WordPiece.from_folder(vocabulary_dir())
+RULES = open_tokenizer(vocabulary_dir())
 
 
 def make(folder, task="ner", **shape) -> str:

@@ -13,9 +13,9 @@ from xtremedistil.serving.python import encoding
 from xtremedistil.serving.python.encoding import Encoder, ranges
 from xtremedistil.serving.python.words import find_words
 from xtremedistil.students.folder import Codec
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
-RULES = WordPiece.from_folder(vocabulary_dir())
+RULES = open_tokenizer(vocabulary_dir())
 ROWS = np.arange(len(RULES.vocabulary), dtype=np.int32)[::-1].copy()  # a row is not its piece
 CODEC = Codec(RULES, ROWS, LabelSet.from_data(["O", "B-A"], "ner"))
 SHARED = Encoder(CODEC)

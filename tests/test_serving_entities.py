@@ -11,7 +11,7 @@ from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.serving.python.entities import begin_table, entity_type, find_spans, inside_table
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import Codec
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
 IOB = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 IOBES = ("O", "B-A", "I-A", "E-A", "S-A", "I-B-C")
@@ -48,7 +48,7 @@ def test_a_tag_goes_on_inside_its_entity():
     ],
 )
 def test_what_the_network_takes_for_a_continuation_has_the_tag_before(text, found):
-    tokenizer = WordPiece.from_folder(vocabulary_dir())
+    tokenizer = open_tokenizer(vocabulary_dir())
     labels = LabelSet.from_data(["O", "B-LOC", "I-LOC"], "ner")
     tags = {"St": "B-LOC", "Louis": "I-LOC", ".": "X", "in": "O"}
     pieces = {tokenizer.encode([[word]]).__next__().ids[1]: tag for word, tag in tags.items()}

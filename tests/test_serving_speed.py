@@ -7,20 +7,20 @@ import pytest
 from xtremedistil.benchmark import models as candidates
 from xtremedistil.benchmark import speed, throughput
 from xtremedistil.benchmark import table as speed_table
-from xtremedistil.benchmark.bert_onnx import build_bert
 from xtremedistil.benchmark.models import MULTILINGUAL_BERT, POOLER
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.onnx_model import onnxruntime
 from xtremedistil.students.shape import StudentShape
-from xtremedistil.teachers.bert import BertConfig
+from xtremedistil.teachers.bert import BERT, BertConfig
+from xtremedistil.teachers.bert_onnx import build_bert
 from xtremedistil.teachers.teacher import build_teacher
 
 
 def test_the_onnx_bert_equals_the_keras_teacher():
     labels = LabelSet.from_data(["O", "B-A"], "ner")
     config = BertConfig(40, 24, 2, 3, 48, max_positions=16)
-    model = build_teacher(config, labels)
+    model = build_teacher(BERT, config, labels)
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.4, w.shape).astype(np.float32) for w in model.get_weights()])
     graph = build_bert(config, {v.path: v.numpy() for v in model.weights}).SerializeToString()

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from test_text import CASED, HOSTILE
 from tokenizers import normalizers
 
-from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.serving.graph.registry import graph_tokenizer
 from xtremedistil.serving.python.words import IDEOGRAPHS, find_words, ranges
-from xtremedistil.tokenization.wordpiece import split_words
+from xtremedistil.tokenization.words import split_words
 
 
 @pytest.fixture(scope="module")
 def graph_words():
-    tokenizer = GraphTokenizer(CASED)
+    tokenizer = graph_tokenizer(CASED)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def run(texts):

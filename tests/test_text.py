@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from xtremedistil.data.formats import Rules, read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
-from xtremedistil.serving.graph.tokenizer import GraphTokenizer
-from xtremedistil.tokenization.wordpiece import WordPiece, split_words
+from xtremedistil.serving.graph.registry import graph_tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer
+from xtremedistil.tokenization.words import split_words
 
-CASED = WordPiece.from_folder(vocabulary_dir())
+CASED = open_tokenizer(vocabulary_dir())
 UNCASED = dataclasses.replace(CASED, lowercase=True, strip_accents=True)
 
 
@@ -25,7 +26,7 @@ class Pair:
 
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
-        graph = GraphTokenizer(tokenizer)
+        graph = graph_tokenizer(tokenizer)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def run(texts):
@@ -144,7 +145,7 @@ def test_invalid_utf8_is_replaced_and_never_crashes(pair):
 
 
 def test_every_real_sentence(shared_data, minilm):
-    pair = Pair(WordPiece.from_folder(minilm))
+    pair = Pair(open_tokenizer(minilm))
     # some of the published data is not IOB2; at most 2,000 of each language
     rules = Rules(repair_iob2=True)
     files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/test.tsv")]

@@ -3,6 +3,7 @@
 import dataclasses
 import glob
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -14,15 +15,18 @@ from hypothesis import strategies as st
 from xtremedistil.data.formats import Rules, read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
 from xtremedistil.runtime.errors import CheckpointError, DataError
-from xtremedistil.tokenization.wordpiece import WordPiece, split_words
+from xtremedistil.tokenization.base import SpecialIds
+from xtremedistil.tokenization.registry import open_tokenizer
+from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.words import split_words
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
-SAMPLE = WordPiece.from_folder(vocabulary_dir())
+SAMPLE = open_tokenizer(vocabulary_dir())
 
 
 def pieces_of(tokenizer, words):
     (pieces,) = tokenizer.encode([words])
-    return [tokenizer.vocabulary[i] for i in pieces.ids], pieces.first.tolist()
+    return [tokenizer.renumbered[i] for i in pieces.ids], pieces.first.tolist()
 
 
 def test_first_pieces_and_markers():
@@ -61,11 +65,11 @@ def test_a_sentence_without_words():
 
 def test_accents_follow_the_checkpoint_unless_forced(tmp_path):
     folder = tiny_bert.write(str(tmp_path))
-    assert WordPiece.from_folder(folder).strip_accents
-    assert not WordPiece.from_folder(folder, "no").strip_accents
-    cased = WordPiece.from_folder(tiny_bert.write(str(tmp_path / "cased"), lowercase=False))
+    assert open_tokenizer(folder).strip_accents
+    assert not open_tokenizer(folder, "no").strip_accents
+    cased = open_tokenizer(tiny_bert.write(str(tmp_path / "cased"), lowercase=False))
     assert (cased.lowercase, cased.strip_accents) == (False, False)
-    assert WordPiece.from_folder(str(tmp_path / "cased"), "yes").strip_accents
+    assert open_tokenizer(str(tmp_path / "cased"), "yes").strip_accents
 
 
 def test_rules_survive_a_round_trip(tmp_path):
@@ -73,19 +77,54 @@ def test_rules_survive_a_round_trip(tmp_path):
         SAMPLE, strip_accents=True, max_word_characters=50, clean_text=False
     )
     tokenizer.save(str(tmp_path))
-    assert WordPiece.from_folder(str(tmp_path)) == tokenizer
+    assert open_tokenizer(str(tmp_path)) == tokenizer
 
 
-def test_a_vocabulary_needs_its_special_tokens_and_padding_first():
+def test_a_vocabulary_needs_its_special_tokens():
     with pytest.raises(CheckpointError, match=r"without \[CLS\], \[SEP\]"):
         WordPiece(("[PAD]", "[UNK]", "a"))
-    with pytest.raises(CheckpointError, match="padding must be piece 0"):
-        WordPiece(("[UNK]", "[PAD]", "[CLS]", "[SEP]"))
 
 
-def test_a_folder_without_a_tokenizer(tmp_path):
-    with pytest.raises(CheckpointError, match=r"neither tokenizer.json nor vocab.txt"):
-        WordPiece.from_folder(str(tmp_path))
+def test_padding_is_piece_0_here_whatever_its_id_in_the_checkpoint(tmp_path):
+    listed = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "a", "##b")
+    tokenizer = WordPiece(listed)
+    assert tokenizer.checkpoint_ids.tolist() == [1, 0, 2, 3, 4, 5]
+    assert tokenizer.special_ids == SpecialIds(padding=0, unknown=3, begin=1, end=2, mask=None)
+    assert tokenizer.special_ids.all == (0, 3, 1, 2)
+    (pieces,) = tokenizer.encode([["ab", "x"]])
+    assert pieces.ids.tolist() == [1, 4, 5, 3, 2]
+    tokenizer.save(str(tmp_path))
+    assert (tmp_path / "vocab.txt").read_text("utf-8").split() == list(listed)
+    assert open_tokenizer(str(tmp_path)) == tokenizer
+
+
+def test_what_a_piece_spells_and_where_it_stands():
+    pieces = [RULES.renumbered.index(piece) for piece in ("visit", "##ed", "[CLS]")]
+    assert [RULES.surface(i) for i in pieces] == ["visit", "ed", "[CLS]"]
+    assert [RULES.continues_word(i) for i in pieces] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"of a kind that is read \(wordpiece\)\. Received: notes\.md"),
+        (
+            {"model": {"type": "Unigram"}, "normalizer": {"type": "Precompiled"}},
+            "Received: model Unigram, normalizer Precompiled",
+        ),
+        (
+            {"model": {"type": "WordPiece"}, "normalizer": {"type": "Sequence"}},
+            "with the steps of BERT before it.*Received: Sequence, None",
+        ),
+        (["WordPiece"], "a JSON object is wanted. Received: list"),
+    ],
+)
+def test_a_folder_without_a_tokenizer_that_is_read(tmp_path, content, message):
+    (tmp_path / "notes.md").write_text("none")
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=message):
+        open_tokenizer(str(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +169,7 @@ def test_pieces_equal_the_reference_on_any_text(references, text):
 
 
 def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
-    tokenizer = WordPiece.from_folder(minilm)
+    tokenizer = open_tokenizer(minilm)
     files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/*.tsv")]
     files += [(path, "tsv") for path in glob.glob(f"{shared_data}/xd_sample/*_small.tsv")]
     rules = Rules(repair_iob2=True)  # some of the published data is not IOB2

@@ -15,7 +15,8 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import detect_format
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.sources import Reader, Source
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer
 
 MEMORY = 1 << 30  # bytes that all cases together may add to the peak
 WORDS = [
@@ -83,7 +84,7 @@ def packed(content: bytes, rng: np.random.Generator) -> bytes:
     return damaged(compressed, rng) if rng.random() < 0.5 and len(content) < 10**6 else compressed
 
 
-def read(path: str, rng: np.random.Generator, tokenizer: WordPiece) -> None:
+def read(path: str, rng: np.random.Generator, tokenizer: Tokenizer) -> None:
     """Reads a file as training would."""
     task = str(rng.choice(["ner", "classification"]))
     unlabeled = bool(rng.random() < 0.3)
@@ -103,7 +104,7 @@ def read(path: str, rng: np.random.Generator, tokenizer: WordPiece) -> None:
 
 def run(cases: int, seed: int) -> dict[str, int]:
     """Tries so many files; see `run_cases`."""
-    tokenizer = WordPiece.from_folder(vocabulary_dir())
+    tokenizer = open_tokenizer(vocabulary_dir())
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "train.tsv")
 

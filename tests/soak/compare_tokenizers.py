@@ -18,9 +18,10 @@ import tensorflow as tf
 from test_text import Pair
 
 from xtremedistil.data.formats import read_examples
-from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.serving.graph.registry import graph_tokenizer
 from xtremedistil.serving.python.words import find_words
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer
 
 _BATCH = 4000
 
@@ -36,7 +37,7 @@ def main() -> int:
         return 0
     failures = 0
     for folder in arguments.vocabulary:
-        rules = WordPiece.from_folder(folder)
+        rules = open_tokenizer(folder)
         pair, raw = Pair(rules), _raw(rules)
         for path, kind in _files(arguments.data):
             start = time.perf_counter()
@@ -73,8 +74,8 @@ def _texts(path: str, kind: str) -> Iterator[str]:
         yield from (line.split("\t")[0] for line in file)
 
 
-def _raw(rules: WordPiece) -> tf.types.experimental.GenericFunction:
-    tokenizer = GraphTokenizer(rules)
+def _raw(rules: Tokenizer) -> tf.types.experimental.GenericFunction:
+    tokenizer = graph_tokenizer(rules)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def run(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:

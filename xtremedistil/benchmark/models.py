@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.benchmark.bert_onnx import build_bert
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
 from xtremedistil.serving.exports.export import saved_model_network
@@ -22,12 +21,14 @@ from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.folder import WEIGHTS, StudentFolder
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LABEL_HEAD, build_student, deployed
-from xtremedistil.teachers.bert import BertConfig
+from xtremedistil.teachers.bert_onnx import build_bert
+from xtremedistil.teachers.registry import FAMILIES
 from xtremedistil.teachers.teacher import build_teacher
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
+_BERT = FAMILIES["bert"]
 # google-bert/bert-base-multilingual-cased.
-MULTILINGUAL_BERT = BertConfig(119_547, 768, 12, 12, 3072)
+MULTILINGUAL_BERT = _BERT.config(119_547, 768, 12, 12, 3072)
 # Its pooler counts as its weights, as in the paper's 179M, although no tag is read from it.
 POOLER = 768 * 769
 PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
@@ -74,7 +75,7 @@ def teacher_candidates(labels: LabelSet, folder: str, threads: int, log: Log) ->
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     log("building multilingual BERT")
-    model = build_teacher(MULTILINGUAL_BERT, labels)
+    model = build_teacher(_BERT, MULTILINGUAL_BERT, labels)
     logits = keras.Model(model.input, model.output["logits"])
     count = model.count_params() + POOLER
     forms = [
@@ -117,7 +118,7 @@ def _session(path: str, threads: int) -> Any:
 
 
 def student_candidates(
-    shape: StudentShape, tokenizer: WordPiece, labels: LabelSet, folder: str, threads: int, log: Log
+    shape: StudentShape, tokenizer: Tokenizer, labels: LabelSet, folder: str, threads: int, log: Log
 ) -> list[Candidate]:
     """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, and in
     ONNX Runtime, float32 and int8; and this last one as `tag` runs it.
@@ -131,7 +132,7 @@ def student_candidates(
     """
     log("building and exporting the student")
     model = deployed(build_student(shape, 0.0, fused=False), LABEL_HEAD)
-    rows = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+    rows = np.arange(len(tokenizer), dtype=np.int32)
     bundle = Bundle(model, shape, LABEL_HEAD, tokenizer, rows, labels)
     student = os.path.join(folder, "student")
     bundle.save(student)

@@ -32,7 +32,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.onnx_model import default_threads
 from xtremedistil.students.shape import StudentShape
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.registry import open_tokenizer
 
 _TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 
@@ -55,10 +55,10 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
     import tensorflow as tf  # here: its threads are set before anything runs
 
     start = time.monotonic()
-    tokenizer = WordPiece.from_folder(vocabulary_dir())
-    if options.vocabulary_size < len(tokenizer.vocabulary):
+    tokenizer = open_tokenizer(vocabulary_dir())
+    if options.vocabulary_size < len(tokenizer):
         raise ConfigError(
-            f"--vocabulary_size is {len(tokenizer.vocabulary):,} or more: the embedded vocabulary "
+            f"--vocabulary_size is {len(tokenizer):,} or more: the embedded vocabulary "
             f"reads the texts. Received: vocabulary_size={options.vocabulary_size}"
         )
     threads = options.threads or default_threads()

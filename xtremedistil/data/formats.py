@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
-from xtremedistil.tokenization.wordpiece import split_words
+from xtremedistil.tokenization.words import split_words
 
 TAG = re.compile(r"O|[BI]-[^\s-]\S*")
 LANGUAGE_PREFIX = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]+)*):(?=O$|[BI]-)")

@@ -28,7 +28,7 @@ from xtremedistil.data.sources import (
 )
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
 CHOSEN = "chosen.safetensors"
 WITHHELD = "withheld"  # in that file: training sentences whose labels validate
@@ -37,7 +37,7 @@ _MOST_DEV = 1000  # of a language without a development file
 
 def labeled_contents(
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labels: LabelSet | None,
     held_out: int,
 ) -> dict[str, object]:
@@ -55,7 +55,7 @@ def labeled_contents(
 def prepare_labeled(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labels: LabelSet | None,
     held_out: int,
     folder: str,
@@ -201,7 +201,7 @@ def _sparing(
 
 
 def encode_labeled(
-    examples: Iterable[Example], tokenizer: WordPiece, labels: LabelSet, languages: list[str]
+    examples: Iterable[Example], tokenizer: Tokenizer, labels: LabelSet, languages: list[str]
 ) -> Ragged:
     """Labeled examples as pieces, word starts and classes.
 

@@ -34,7 +34,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.parts import DONE
 from xtremedistil.runtime.progress import progress
-from xtremedistil.tokenization.wordpiece import Pieces, WordPiece
+from xtremedistil.tokenization.base import Pieces, Tokenizer
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
@@ -57,7 +57,7 @@ def transfer_contents(
 def prepare_transfer(
     config: DataConfig,
     sources: dict[str, list[Source]],
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     labeled: str,
     held_out: int,
     folder: str,
@@ -93,7 +93,7 @@ def prepare_transfer(
         everything = _in_order(kept, int(wanted.sum()), tokenizer, scratch, labels)
         rng = rng_of(config, "order")
         parts = _parts(everything.sentences["hash"], in_labeled[wanted], held_out, rng)
-        summary, counts = _write(everything, parts, len(tokenizer.vocabulary), folder)
+        summary, counts = _write(everything, parts, len(tokenizer), folder)
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
     return summary, (USAGE, VALIDATION)
@@ -259,7 +259,7 @@ def _write(
 def _in_order(
     examples: Iterator[Example],
     total: int,
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     scratch: str,
     labels: LabelSet | None,
 ) -> Ragged:

@@ -136,7 +136,7 @@ class RunData:
             return None
         part = self._parts.vectors()
         part.check(self._run.config.run.overwrite)
-        names = [self._tokenizer.vocabulary[i] for i in self.read_pieces()]
+        names = [self._tokenizer.surface(i) for i in self.read_pieces()]
 
         def read() -> tuple[dict[str, Any], tuple[str, ...]]:
             found = read_vectors(student.vector_file, names, student.embedding_dim)

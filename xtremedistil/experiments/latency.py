@@ -101,5 +101,5 @@ def _teacher(done: Sequence[Result]) -> tuple[Any, int, int]:
     config = Config.from_dict(first["config"])
     checkpoint = open_checkpoint(config.teacher, first["task"], vocabulary_dir())
     labels = LabelSet(tuple(first["data"]["labels"]), first["task"])
-    model = build_teacher(checkpoint.config, labels)
+    model = build_teacher(checkpoint.family, checkpoint.config, labels)
     return model, checkpoint.config.vocabulary_size, first["teacher"]["parameters"]

@@ -21,6 +21,7 @@ from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, reduce_table
 from xtremedistil.students.student import StudentShape, build_student, deployed
 from xtremedistil.students.vectors import fill_missing
+from xtremedistil.teachers.teacher import word_table
 from xtremedistil.training.task import LoopOptions
 
 # The development score of a head, on a language's sentences or on all.
@@ -92,7 +93,7 @@ class RunStudent:
         else:
             pretrained = student.embeddings == SVD_PRETRAINED
             teacher = self._teacher.load_untuned() if pretrained else self._teacher.load()
-            table = teacher.get_layer("word_embeddings").embeddings.numpy()
+            table = word_table(teacher)
             reduced = reduce_table(student.embeddings, table, shape.embedding_dim)
             start = reduced[self._data.read_pieces()]
         model.get_layer("embeddings").set_weights([start])

@@ -11,7 +11,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import Codec
-from xtremedistil.teachers import bert
+from xtremedistil.teachers.checkpoint import is_model_folder
 from xtremedistil.teachers.teacher import load_teacher, open_checkpoint
 
 
@@ -24,10 +24,10 @@ def load(folder: str, task: str) -> Predictor:
         task: `ner` or `classification`.
 
     Raises:
-        CheckpointError: not a usable BERT, or without a head for this task.
+        CheckpointError: not a usable encoder, or without a head for this task.
     """
     inner = os.path.join(folder, "teacher")
-    if not files.exists(os.path.join(folder, bert.WEIGHTS)) and files.is_folder(inner):
+    if not is_model_folder(folder) and files.is_folder(inner):
         folder = inner
     checkpoint = open_checkpoint(TeacherConfig(teacher=folder), task, embedded_vocabulary="")
     if checkpoint.labels is None:
@@ -44,6 +44,6 @@ def load(folder: str, task: str) -> Predictor:
     def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         return run(ids).numpy()
 
-    rows = np.arange(len(checkpoint.tokenizer.vocabulary), dtype=np.int32)
+    rows = np.arange(len(checkpoint.tokenizer), dtype=np.int32)
     codec = Codec(checkpoint.tokenizer, rows, checkpoint.labels)
     return Predictor(codec, network, checkpoint.config.max_positions)

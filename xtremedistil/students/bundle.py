@@ -20,7 +20,7 @@ from xtremedistil.students.folder import (
 )
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import build_student, deployed
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Bundle:
     model: keras.Model
     shape: StudentShape
     head: str
-    tokenizer: WordPiece
+    tokenizer: Tokenizer
     rows: np.ndarray
     labels: LabelSet
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import PADDING, Tokenizer
 
 SVD, SVD_PRETRAINED, TEACHER, RANDOM = "svd", "svd-pretrained", "teacher", "random"
 PPA = {"ppa-14": 14, "ppa-17": 17}
 
 
-def student_pieces(tokenizer: WordPiece, counts: np.ndarray) -> np.ndarray:
+def student_pieces(tokenizer: Tokenizer, counts: np.ndarray) -> np.ndarray:
     """The pieces that a student has embeddings for: those that its data uses, and the special
     tokens.
 
@@ -21,17 +21,16 @@ def student_pieces(tokenizer: WordPiece, counts: np.ndarray) -> np.ndarray:
         `(V,)` int32 ids in the full vocabulary, padding first, then ascending.
     """
     used = np.flatnonzero(counts)
-    pad = tokenizer.special_ids[0]
-    others = np.setdiff1d(np.union1d(used, tokenizer.special_ids), [pad])
-    return np.concatenate([[pad], others]).astype(np.int32)
+    others = np.setdiff1d(np.union1d(used, tokenizer.special_ids.all), [PADDING])
+    return np.concatenate([[PADDING], others]).astype(np.int32)
 
 
-def row_of_piece(tokenizer: WordPiece, pieces: np.ndarray) -> np.ndarray:
+def row_of_piece(tokenizer: Tokenizer, pieces: np.ndarray) -> np.ndarray:
     """`(full vocabulary,)` int32: each piece's row in the student's table; pieces without one
-    share [UNK]'s."""
-    rows = np.zeros(len(tokenizer.vocabulary), np.int32)
+    share the unknown piece's."""
+    rows = np.zeros(len(tokenizer), np.int32)
     rows[pieces] = np.arange(len(pieces))
-    unknown = rows[tokenizer.id_of(tokenizer.unknown)]
+    unknown = rows[tokenizer.special_ids.unknown]
     missing = np.ones(len(rows), bool)
     missing[pieces] = False
     rows[missing] = unknown

@@ -16,11 +16,13 @@ from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, XtremeDistilError
 from xtremedistil.students.shape import StudentShape
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
+from xtremedistil.tokenization.registry import TOKENIZERS
 
 BUNDLE, WEIGHTS = "bundle.json", "weights.safetensors"
-_ROWS, _FORMAT = "rows.safetensors", 1
-_TOKENIZATION = (_ROWS, "vocab.txt", "tokenizer_config.json")
+_ROWS, _FORMAT = "rows.safetensors", 2
+_FIRST_KIND = "wordpiece"  # of every tokenizer when descriptions did not name its kind
 # What a description that is not one may cause on its way to a model.
 _MALFORMED = (
     KeyError,
@@ -44,7 +46,7 @@ class Codec:
         labels: its classes.
     """
 
-    tokenizer: WordPiece
+    tokenizer: Tokenizer
     rows: np.ndarray
     labels: LabelSet
 
@@ -60,25 +62,44 @@ class Codec:
 
     def describe(self) -> dict[str, Any]:
         """What the files of `save` do not say, as JSON values."""
-        return {"task": self.labels.task, "labels": list(self.labels.names)}
+        return {
+            "tokenizer": self.tokenizer.kind,
+            "task": self.labels.task,
+            "labels": list(self.labels.names),
+        }
 
     @classmethod
     def load(cls, folder: str, description: Mapping[str, Any]) -> "Codec":
         """Reads what `save` wrote and `describe` said.
 
+        Args:
+            folder: where the files are.
+            description: of `describe`, and the `files` that belong to the folder: no other is read.
+
         Raises:
-            ArtifactError: vocabulary and rows do not fit each other.
+            ArtifactError: there is no such kind of tokenizer, or vocabulary and rows do not fit
+                each other.
         """
-        if files.exists(foreign := os.path.join(folder, "tokenizer.json")):
-            raise ArtifactError(f"{foreign}: no part of a student; it would replace vocab.txt.")
         rows = safetensors.numpy.load(files.read_bytes(os.path.join(folder, _ROWS)))["rows"]
-        tokenizer = WordPiece.from_folder(folder)
-        if rows.dtype != np.int32 or rows.shape != (len(tokenizer.vocabulary),) or rows.min() < 0:
+        kind = _tokenizer_kind(description, folder)
+        tokenizer = kind.open(TokenizerFolder(folder, description["files"]), "checkpoint")
+        if rows.dtype != np.int32 or rows.shape != (len(tokenizer),) or rows.min() < 0:
             raise ArtifactError(
                 f"{folder}: every piece of the vocabulary needs a row. Received: "
-                f"{len(tokenizer.vocabulary)} pieces, rows {rows.dtype} {rows.shape}"
+                f"{len(tokenizer)} pieces, rows {rows.dtype} {rows.shape}"
             )
         return cls(tokenizer, rows, LabelSet(tuple(description["labels"]), description["task"]))
+
+
+def _tokenizer_kind(description: Mapping[str, Any], path: str) -> TokenizerKind:
+    """The kind of tokenizer that a description names; `path` is for the error."""
+    name = description.get("tokenizer", _FIRST_KIND)
+    if name not in TOKENIZERS:
+        raise ArtifactError(
+            f"{path}: this version reads tokenizers of kind {', '.join(TOKENIZERS)}. Received: "
+            f"tokenizer={name!r}"
+        )
+    return TOKENIZERS[name]
 
 
 def describe_files(folder: str, names: tuple[str, ...]) -> dict[str, Any]:
@@ -100,7 +121,7 @@ def read_described(
         folder: the folder.
         name: of the JSON file, which holds `format` and `files`.
         kind: what the folder should be, for the errors.
-        version: the `format` that is understood.
+        version: the newest `format` that is understood; older ones are, too.
         needed: files that must be among those described, beside those of the tokenization.
         read: makes the result from the JSON file's content, once the files are checked.
 
@@ -113,12 +134,12 @@ def read_described(
         raise ArtifactError(f"{folder}: not {kind}: no {name}. Received: {received}")
     content = files.read_json(path)
     with descriptions_checked(path, kind):
-        if content["format"] != version:
+        if content["format"] not in range(1, version + 1):
             raise ArtifactError(
-                f"{path}: this version reads format {version} of {kind}. Received: "
+                f"{path}: this version reads {kind} up to format {version}. Received: "
                 f"format={content['format']!r}"
             )
-        for file in _TOKENIZATION + needed:
+        for file in (_ROWS, *_tokenizer_kind(content, path).saves, *needed):
             if file not in content["files"]:
                 raise ArtifactError(f"{path}: {file} is not among its files.")
         for file, described in content["files"].items():

@@ -26,12 +26,11 @@ class Vectors:
 def read_vectors(path: str, pieces: list[str], dimensions: int) -> Vectors:
     """Streams a GloVe or fastText text file: `token v1 ... vE` a line, perhaps under a header.
 
-    A piece takes the vector of the token that it spells: as it is, else in lower case; a continuing
-    piece without its `##`.
+    A piece takes the vector of the token that it spells: as it is, else in lower case.
 
     Args:
         path: the file, perhaps gzipped.
-        pieces: the student's vocabulary.
+        pieces: what each piece of the student's vocabulary spells (`Tokenizer.surface`).
         dimensions: E.
 
     Raises:
@@ -39,8 +38,7 @@ def read_vectors(path: str, pieces: list[str], dimensions: int) -> Vectors:
     """
     wanted: dict[str, list[int]] = {}
     lowered: dict[str, list[int]] = {}
-    for row, piece in enumerate(pieces):
-        name = piece.removeprefix("##")
+    for row, name in enumerate(pieces):
         wanted.setdefault(name, []).append(row)
         lowered.setdefault(name.lower(), []).append(row)
     exact = np.zeros(len(pieces), bool)

@@ -1,5 +1,4 @@
-"""A BERT encoder as a Keras functional model, and its checkpoint: the only place that knows how one
-is laid out.
+"""BERT: the encoder as a Keras functional model, and the names of its tensors.
 
 Devlin et al. (2019), post-layer-normalization, as in the published checkpoints: the exact
 `hidden_act` and `layer_norm_eps` of `config.json`. Checked against the reference implementation at
@@ -7,50 +6,45 @@ Devlin et al. (2019), post-layer-normalization, as in the published checkpoints:
 pre-training heads.
 """
 
-import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
-import safetensors.numpy
 from keras import layers, ops
 
 from xtremedistil.layers.attention import IsReal, SelfAttention
-from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.teachers.family import (
+    ACTIVATIONS,
+    HEAD,
+    WORD_EMBEDDINGS,
+    Family,
+    Head,
+    Layout,
+    Tensor,
+    Tensors,
+    dense_tensors,
+    final_layer,
+    initializer,
+    norm_tensors,
+)
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-
-_ACTIVATIONS = {
-    "gelu": lambda x: keras.activations.gelu(x, approximate=False),
-    "gelu_new": lambda x: keras.activations.gelu(x, approximate=True),
-    "gelu_pytorch_tanh": lambda x: keras.activations.gelu(x, approximate=True),
-    "relu": keras.activations.relu,
-    "silu": keras.activations.silu,
-    "swish": keras.activations.silu,
+_ARCHITECTURES = {
+    "ner": "BertForTokenClassification",
+    "classification": "BertForSequenceClassification",
 }
-
-# Our layer and weight <- the checkpoint's tensor; kernels are stored transposed there.
-_EMBEDDING_TENSORS = {
-    ("word_embeddings", "embeddings"): "embeddings.word_embeddings.weight",
-    ("positions", "position"): "embeddings.position_embeddings.weight",
-    ("positions", "token_type"): "embeddings.token_type_embeddings.weight",
-    ("embeddings_norm", "gamma"): "embeddings.LayerNorm.weight",
-    ("embeddings_norm", "beta"): "embeddings.LayerNorm.bias",
-}
-_BLOCK_LAYERS = {
+_POOLER = "bert.pooler.dense"
+# Of each block: our dense layers and normalizations <- the checkpoint's names.
+_DENSE = {
     "query": "attention.self.query",
     "key": "attention.self.key",
     "value": "attention.self.value",
     "attention_output": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
     "intermediate": "intermediate.dense",
     "output": "output.dense",
-    "output_norm": "output.LayerNorm",
 }
+_NORMS = {"attention_norm": "attention.output.LayerNorm", "output_norm": "output.LayerNorm"}
 
 
 @dataclass(frozen=True)
@@ -78,79 +72,64 @@ class BertConfig:
     attention_dropout: float = 0.1
     pooler: bool = False
 
-    def to_hugging_face(self, labels: tuple[str, ...], task: str) -> dict[str, Any]:
-        """The content of a `config.json` that `from_hugging_face`, and Hugging Face, read."""
-        heads = {
-            "ner": "BertForTokenClassification",
-            "classification": "BertForSequenceClassification",
-        }
-        return {
-            "architectures": [heads[task]],
-            "model_type": "bert",
-            "vocab_size": self.vocabulary_size,
-            "hidden_size": self.width,
-            "num_hidden_layers": self.blocks,
-            "num_attention_heads": self.heads,
-            "intermediate_size": self.intermediate,
-            "max_position_embeddings": self.max_positions,
-            "type_vocab_size": self.token_types,
-            "hidden_act": self.activation,
-            "layer_norm_eps": self.epsilon,
-            "hidden_dropout_prob": self.dropout,
-            "attention_probs_dropout_prob": self.attention_dropout,
-            "pad_token_id": 0,
-            "id2label": {str(i): name for i, name in enumerate(labels)},
-            "label2id": {name: i for i, name in enumerate(labels)},
-        }
+    @property
+    def embedding_width(self) -> int:
+        """Columns of the table of pieces."""
+        return self.width
 
-    @classmethod
-    def from_hugging_face(cls, content: Mapping[str, Any], path: str, pooler: bool) -> "BertConfig":
-        """Reads the content of a `config.json`.
 
-        Args:
-            content: its JSON object.
-            path: the file, for errors.
-            pooler: whether the weights have one.
+def _read_config(
+    content: Mapping[str, Any], path: str, has_tensor: Callable[[str], bool], task: str
+) -> BertConfig:
+    from transformers import BertConfig as Reference  # knows every default; slow to import
 
-        Raises:
-            CheckpointError: not a BERT, or one with a feature that this encoder does not have.
-        """
-        if content.get("model_type") != "bert":
+    full = Reference.from_dict(dict(content))
+    wanted = {"position_embedding_type": "absolute", "is_decoder": False}
+    for name, value in wanted.items():
+        if content.get(name, value) != value:
             raise CheckpointError(
-                f"{path}: the teacher must be a WordPiece BERT (model_type bert). Received: "
-                f"model_type={content.get('model_type')!r}"
+                f"{path}: only encoders with {name}={value!r} are read. Received: "
+                f"{name}={content[name]!r}"
             )
-        from transformers import (
-            BertConfig as Reference,
-        )  # knows the default of every field; slow to import
-
-        full = Reference.from_dict(dict(content))
-        wanted = {"position_embedding_type": "absolute", "is_decoder": False}
-        for name, value in wanted.items():
-            if content.get(name, value) != value:
-                raise CheckpointError(
-                    f"{path}: only encoders with {name}={value!r} are read. Received: "
-                    f"{name}={content[name]!r}"
-                )
-        if full.hidden_act not in _ACTIVATIONS:
-            raise CheckpointError(
-                f"{path}: hidden_act must be one of {', '.join(_ACTIVATIONS)}. Received: "
-                f"{full.hidden_act!r}"
-            )
-        return cls(
-            vocabulary_size=full.vocab_size,
-            width=full.hidden_size,
-            blocks=full.num_hidden_layers,
-            heads=full.num_attention_heads,
-            intermediate=full.intermediate_size,
-            max_positions=full.max_position_embeddings,
-            token_types=full.type_vocab_size,
-            activation=full.hidden_act,
-            epsilon=full.layer_norm_eps,
-            dropout=full.hidden_dropout_prob,
-            attention_dropout=full.attention_probs_dropout_prob,
-            pooler=pooler,
+    if full.hidden_act not in ACTIVATIONS:
+        raise CheckpointError(
+            f"{path}: hidden_act must be one of {', '.join(ACTIVATIONS)}. Received: "
+            f"{full.hidden_act!r}"
         )
+    return BertConfig(
+        vocabulary_size=full.vocab_size,
+        width=full.hidden_size,
+        blocks=full.num_hidden_layers,
+        heads=full.num_attention_heads,
+        intermediate=full.intermediate_size,
+        max_positions=full.max_position_embeddings,
+        token_types=full.type_vocab_size,
+        activation=full.hidden_act,
+        epsilon=full.layer_norm_eps,
+        dropout=full.hidden_dropout_prob,
+        attention_dropout=full.attention_probs_dropout_prob,
+        # tags are read without one
+        pooler=task == "classification" and has_tensor(f"{_POOLER}.weight"),
+    )
+
+
+def _write_config(config: BertConfig, task: str) -> dict[str, Any]:
+    return {
+        "architectures": [_ARCHITECTURES[task]],
+        "model_type": "bert",
+        "vocab_size": config.vocabulary_size,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.blocks,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.intermediate,
+        "max_position_embeddings": config.max_positions,
+        "type_vocab_size": config.token_types,
+        "hidden_act": config.activation,
+        "layer_norm_eps": config.epsilon,
+        "hidden_dropout_prob": config.dropout,
+        "attention_probs_dropout_prob": config.attention_dropout,
+        "pad_token_id": 0,
+    }
 
 
 @keras.saving.register_keras_serializable("xtremedistil")
@@ -162,7 +141,7 @@ class Positions(layers.Layer):
         self.max_positions, self.token_types = max_positions, token_types
 
     def build(self, input_shape: tuple) -> None:
-        width, start = input_shape[-1], _initializer()
+        width, start = input_shape[-1], initializer()
         self.position = self.add_weight((self.max_positions, width), start, name="position")
         self.token_type = self.add_weight((self.token_types, width), start, name="token_type")
 
@@ -176,23 +155,9 @@ class Positions(layers.Layer):
         }
 
 
-def _initializer() -> keras.initializers.Initializer:
-    return keras.initializers.TruncatedNormal(stddev=0.02)
-
-
-def encode(config: BertConfig, ids: Any) -> list[Any]:
-    """The functional encoder.
-
-    Args:
-        config: its shape.
-        ids: `(batch, length)` int32 Keras input; piece 0, padding, is masked.
-
-    Returns:
-        `(batch, length, width)` Keras tensors: the embeddings, then the output of each block.
-    """
-
+def _encode(config: BertConfig, ids: keras.KerasTensor) -> list[keras.KerasTensor]:
     def dense(x: Any, width: int, name: str, activation: Any = None) -> Any:
-        return layers.Dense(width, activation, kernel_initializer=_initializer(), name=name)(x)
+        return layers.Dense(width, activation, kernel_initializer=initializer(), name=name)(x)
 
     def add_and_norm(x: Any, y: Any, name: str) -> Any:
         y = layers.Dropout(config.dropout, name=f"{name}_dropout")(y)
@@ -204,8 +169,8 @@ def encode(config: BertConfig, ids: Any) -> list[Any]:
     table = layers.Embedding(
         config.vocabulary_size,
         config.width,
-        embeddings_initializer=_initializer(),
-        name="word_embeddings",
+        embeddings_initializer=initializer(),
+        name=WORD_EMBEDDINGS,
     )
     x = Positions(config.max_positions, config.token_types, name="positions")(table(ids))
     x = layers.LayerNormalization(epsilon=config.epsilon, name="embeddings_norm")(x)
@@ -220,124 +185,59 @@ def encode(config: BertConfig, ids: Any) -> list[Any]:
         mixed = dense(attention(query, key, value, real), config.width, f"{block}_attention_output")
         x = add_and_norm(x, mixed, f"{block}_attention_norm")
         hidden = dense(
-            x, config.intermediate, f"{block}_intermediate", _ACTIVATIONS[config.activation]
+            x, config.intermediate, f"{block}_intermediate", ACTIVATIONS[config.activation]
         )
         x = add_and_norm(x, dense(hidden, config.width, f"{block}_output"), f"{block}_output_norm")
         states.append(x)
     return states
 
 
-def _tensor_table(config: BertConfig) -> dict[tuple[str, str], str]:
-    """(layer, weight) of ours -> the tensor's name in a checkpoint."""
-    table = dict(_EMBEDDING_TENSORS)
-    names = {
-        f"block_{n + 1}_{ours}": f"encoder.layer.{n}.{theirs}"
-        for n in range(config.blocks)
-        for ours, theirs in _BLOCK_LAYERS.items()
+def _tensors(config: BertConfig) -> Tensors:
+    embeddings = "bert.embeddings"
+    table: Tensors = {
+        (WORD_EMBEDDINGS, "embeddings"): Tensor(
+            f"{embeddings}.word_embeddings.weight", Layout.PIECES
+        ),
+        ("positions", "position"): Tensor(f"{embeddings}.position_embeddings.weight"),
+        ("positions", "token_type"): Tensor(f"{embeddings}.token_type_embeddings.weight"),
+        **norm_tensors("embeddings_norm", f"{embeddings}.LayerNorm"),
     }
-    names |= {"pooler": "pooler.dense"} if config.pooler else {}
-    for ours, theirs in names.items():
-        first, second = ("gamma", "beta") if ours.endswith("_norm") else ("kernel", "bias")
-        table[ours, first], table[ours, second] = f"{theirs}.weight", f"{theirs}.bias"
-    return table
+    for number in range(config.blocks):
+        ours, theirs = f"block_{number + 1}", f"bert.encoder.layer.{number}"
+        for layer, name in _DENSE.items():
+            table |= dense_tensors(f"{ours}_{layer}", f"{theirs}.{name}")
+        for layer, name in _NORMS.items():
+            table |= norm_tensors(f"{ours}_{layer}", f"{theirs}.{name}")
+    # it is pre-trained, so it comes with the encoder, whatever becomes of the final layer
+    return table | dense_tensors("pooler", _POOLER) if config.pooler else table
 
 
-def find_folder(name: str) -> str:
-    """The local folder of a checkpoint, from a folder or a hub name.
-
-    Raises:
-        CheckpointError: no such folder, and the hub cannot be reached or does not have it.
-    """
-    if files.is_folder(name):
-        return name
-    import huggingface_hub  # only for hub names: it opens connections
-
-    wanted = [CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
-    try:
-        return huggingface_hub.snapshot_download(name, allow_patterns=wanted)
-    except Exception as error:  # many kinds, one meaning: it cannot be had from here
-        raise CheckpointError(
-            "--teacher must be a model folder, or a hub name that can be reached from here "
-            f"({type(error).__name__}). Without a network, download the model elsewhere "
-            "(config.json, model.safetensors and the tokenizer's files), copy the folder here and "
-            f"give its path. Received: teacher={name!r}"
-        ) from error
+def _of_words(config: BertConfig, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    return final_layer(x, classes, config.dropout)
 
 
-def read_config(folder: str) -> tuple[dict[str, Any], str]:
-    """The JSON object of a checkpoint's `config.json`, and its path.
-
-    Raises:
-        CheckpointError: the folder has none.
-    """
-    path = os.path.join(folder, CONFIG)
-    if not files.exists(path):
-        received = ", ".join(files.list_folder(folder)) or "an empty folder"
-        raise CheckpointError(f"{folder}: a model folder needs {CONFIG}. Received: {received}")
-    content = files.read_json(path)
-    if not isinstance(content, dict):
-        raise CheckpointError(
-            f"{path}: a JSON object is wanted. Received: {type(content).__name__}"
-        )
-    return content, path
+def _of_text(config: BertConfig, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    x = x[:, 0]
+    if config.pooler:
+        x = layers.Dense(config.width, "tanh", name="pooler")(x)
+    return final_layer(x, classes, config.dropout)
 
 
-def read_tensors(folder: str) -> dict[str, np.ndarray]:
-    """All weights of a checkpoint, as float32, by name, without the prefix `bert.`.
-
-    Raises:
-        CheckpointError: no `model.safetensors`, or a damaged one.
-    """
-    path = os.path.join(folder, WEIGHTS)
-    if not files.exists(path):
-        raise CheckpointError(
-            f"{folder}: no {WEIGHTS}. Pickled weights (.bin) are never opened, since opening them "
-            "can run code: convert them where you trust them, with transformers' save_pretrained. "
-            f"Received: {', '.join(files.list_folder(folder))}"
-        )
-    try:
-        tensors = safetensors.numpy.load(files.read_bytes(path))
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file ({error}).") from error
-    renamed = {}
-    for name, values in tensors.items():
-        name = name.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
-        renamed[name.replace("LayerNorm.beta", "LayerNorm.bias")] = np.asarray(values, np.float32)
-    return renamed
+def _head_tensors(config: BertConfig) -> Tensors:
+    return dense_tensors(HEAD, "classifier")
 
 
-def assign(
-    model: keras.Model, config: BertConfig, tensors: Mapping[str, np.ndarray], path: str
-) -> None:
-    """Puts a checkpoint's tensors into the encoder of `model`.
-
-    Raises:
-        CheckpointError: a tensor is missing or has another shape.
-    """
-    for (layer, weight), name in _tensor_table(config).items():
-        variable = getattr(model.get_layer(layer), weight)
-        if name not in tensors:
-            raise CheckpointError(f"{path}: the weights lack a tensor of BERT. Received: no {name}")
-        values = tensors[name].T if weight == "kernel" else tensors[name]
-        if values.shape != tuple(variable.shape):
-            raise CheckpointError(
-                f"{path}: {name} must have shape {tuple(variable.shape)}, as config.json says "
-                f"(kernels transposed). Received: {values.shape}"
-            )
-        variable.assign(values)
-
-
-def collect(model: keras.Model, config: BertConfig) -> dict[str, np.ndarray]:
-    """The inverse of `assign`: the encoder's weights under a checkpoint's names."""
-    collected = {}
-    for (layer, weight), name in _tensor_table(config).items():
-        values = getattr(model.get_layer(layer), weight).numpy()
-        collected[f"bert.{name}"] = np.ascontiguousarray(values.T if weight == "kernel" else values)
-    return collected
-
-
-def config_bytes(config: BertConfig, labels: tuple[str, ...], task: str) -> bytes:
-    """`config.json`, ready to be written."""
-    return (
-        json.dumps(config.to_hugging_face(labels, task), indent=1, ensure_ascii=False) + "\n"
-    ).encode()
+BERT = Family(
+    name="bert",
+    model_types=("bert",),
+    prefix="bert.",
+    config=BertConfig,
+    read_config=_read_config,
+    write_config=_write_config,
+    encode=_encode,
+    tensors=_tensors,
+    heads={
+        "ner": Head(_of_words, _head_tensors),
+        "classification": Head(_of_text, _head_tensors),
+    },
+)

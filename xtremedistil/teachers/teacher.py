@@ -1,20 +1,28 @@
-"""The teacher: a BERT encoder with a linear head, from a checkpoint or from scratch."""
+"""The teacher: an encoder of some family with a head, from a checkpoint or from scratch."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-import safetensors.numpy
-from keras import layers
 
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
-from xtremedistil.teachers import bert
-from xtremedistil.tokenization.wordpiece import WordPiece
+from xtremedistil.teachers.checkpoint import (
+    Weights,
+    find_folder,
+    head_labels,
+    read_config,
+    write_folder,
+)
+from xtremedistil.teachers.family import HEAD, WORD_EMBEDDINGS, EncoderConfig, Family, Tensors
+from xtremedistil.teachers.registry import FAMILIES, family_of
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer
+
+_SCRATCH = FAMILIES["bert"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Checkpoint:
 
     Attributes:
         folder: where the weights are; None for a teacher built from scratch.
+        family: of the encoder.
         config: the encoder's shape.
         tokenizer: the tokenization.
         labels: the classes of its head, or None without a usable one.
@@ -30,10 +39,19 @@ class Checkpoint:
     """
 
     folder: str | None
-    config: bert.BertConfig
-    tokenizer: WordPiece
+    family: Family[Any]
+    config: EncoderConfig
+    tokenizer: Tokenizer
     labels: LabelSet | None
     identity: dict[str, Any]
+
+    @property
+    def table_rows(self) -> np.ndarray:
+        """`(vocabulary_size,)`: the checkpoint's row of each of our rows of pieces. A table may
+        have more rows than there are pieces; those stay where they are."""
+        rows = np.arange(self.config.vocabulary_size)
+        rows[: len(self.tokenizer)] = self.tokenizer.checkpoint_ids
+        return rows
 
 
 def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) -> Checkpoint:
@@ -45,7 +63,8 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
         embedded_vocabulary: tokenizer folder for a teacher from scratch that names none.
 
     Raises:
-        CheckpointError: the folder is not a usable WordPiece BERT.
+        CheckpointError: the folder is not a usable encoder of a known family with a known
+            tokenizer.
         ConfigError: no teacher is named.
     """
     if not config.teacher:
@@ -55,108 +74,76 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
             "Received: teacher=''"
         )
     if config.teacher == "scratch":
-        tokenizer = WordPiece.from_folder(
-            config.teacher_vocabulary or embedded_vocabulary, config.strip_accents
-        )
-        shape = bert.BertConfig(
-            vocabulary_size=len(tokenizer.vocabulary),
-            width=config.teacher_width,
-            blocks=config.teacher_blocks,
-            heads=config.teacher_heads,
-            intermediate=config.teacher_intermediate,
-        )
-        identity = {
-            "teacher": "scratch",
-            "shape": vars(shape),
-            "tokenization": tokenizer.fingerprint,
-        }
-        return Checkpoint(None, shape, tokenizer, None, identity)
-    folder = bert.find_folder(config.teacher)
-    content, path = bert.read_config(folder)
-    weights = os.path.join(folder, bert.WEIGHTS)
-    names = _tensor_names(folder)
-    pooler = task == "classification" and _has(
-        names, "pooler.dense.weight"
-    )  # tags are read without one
-    shape = bert.BertConfig.from_hugging_face(content, path, pooler)
-    tokenizer = WordPiece.from_folder(folder, config.strip_accents)
-    if len(tokenizer.vocabulary) > shape.vocabulary_size:
+        return _from_scratch(config, config.teacher_vocabulary or embedded_vocabulary)
+    folder = find_folder(config.teacher)
+    content, path = read_config(folder)
+    family = family_of(content.get("model_type"), path)
+    weights = Weights(folder, family.prefix)
+    shape = family.read_config(content, path, weights.__contains__, task)
+    tokenizer = open_tokenizer(folder, config.strip_accents)
+    if len(tokenizer) > shape.vocabulary_size:
         raise CheckpointError(
             f"{folder}: the tokenizer has more pieces than the embedding table has rows. "
-            f"Received: {len(tokenizer.vocabulary)} pieces, {shape.vocabulary_size} rows"
+            f"Received: {len(tokenizer)} pieces, {shape.vocabulary_size} rows"
         )
     identity = {
-        "teacher": files.checksum(weights),
+        "teacher": weights.checksum,
         "config": files.fingerprint(content),
         "tokenization": tokenizer.fingerprint,
     }
-    labels = _labels(content, task, path) if _has(names, "classifier.weight") else None
-    return Checkpoint(folder, shape, tokenizer, labels, identity)
+    final = family.heads[task].tensors(shape)[HEAD, "kernel"].name
+    labels = head_labels(content, task, path) if final in weights else None
+    return Checkpoint(folder, family, shape, tokenizer, labels, identity)
 
 
-def _has(names: set[str], name: str) -> bool:
-    return name in names or f"bert.{name}" in names
-
-
-def _tensor_names(folder: str) -> set[str]:
-    path = os.path.join(folder, bert.WEIGHTS)
-    if not files.exists(path):
-        bert.read_tensors(folder)  # raises, with what to do
-    with files.open_read(path) as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = file.read(length) if length <= files.size(path) else b""
-    return set(files.parse_json(header, path)) - {"__metadata__"}
-
-
-def _labels(content: dict, task: str, path: str) -> LabelSet | None:
-    """The classes of a checkpoint's head, if the head is for this task."""
-    kinds = {"ner": "ForTokenClassification", "classification": "ForSequenceClassification"}
-    architectures = content.get("architectures") or [f"Bert{kinds[task]}"]
-    if not any(name.endswith(kinds[task]) for name in architectures):
-        return None
-    named = {int(i): name for i, name in (content.get("id2label") or {}).items()}
-    names = tuple(named[i] for i in sorted(named))
-    if task == "ner" and (not names or all(name.startswith("LABEL_") for name in names)):
-        raise CheckpointError(
-            f"{path}: a ready-made NER teacher must name its tags in id2label (O, B-PER, I-PER, "
-            f"...). Received: {', '.join(names) or 'no names'}"
-        )
-    return LabelSet(names, task) if names else None
+def _from_scratch(config: TeacherConfig, vocabulary: str) -> Checkpoint:
+    tokenizer = open_tokenizer(vocabulary, config.strip_accents)
+    shape = _SCRATCH.config(
+        vocabulary_size=len(tokenizer),
+        width=config.teacher_width,
+        blocks=config.teacher_blocks,
+        heads=config.teacher_heads,
+        intermediate=config.teacher_intermediate,
+    )
+    identity = {
+        "teacher": "scratch",
+        "shape": vars(shape),
+        "tokenization": tokenizer.fingerprint,
+    }
+    return Checkpoint(None, _SCRATCH, shape, tokenizer, None, identity)
 
 
 def build_teacher(
-    config: bert.BertConfig, labels: LabelSet, layer: int | None = None
+    family: Family[Any], config: EncoderConfig, labels: LabelSet, layer: int | None = None
 ) -> keras.Model:
     """The functional model.
 
     Args:
-        config: the encoder's shape.
+        family: of the encoder.
+        config: its shape.
         labels: the classes of the head.
         layer: block whose output is given as `states`, counted from 1; None for none.
 
     Returns:
-        A model from `ids`, `(batch, length)` int32, to a dict: `logits`, `(batch, length, classes)`
-        for NER and `(batch, classes)` for classification, and `states`, `(batch, length, width)`
-        or, at [CLS], `(batch, width)`.
+        A model from `ids`, `(batch, length)` int32, 0 where padded, to a dict: `logits`, `(batch,
+        length, classes)` for NER and `(batch, classes)` for classification, and `states`, `(batch,
+        length, width)` or, at the first piece, `(batch, width)`.
 
     Raises:
         ConfigError: no such block.
     """
     check_layer(layer, config.blocks)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    states = bert.encode(config, ids)
-    top = states[-1]
-    if labels.task == "classification":
-        top = top[:, 0]
-        if config.pooler:
-            top = layers.Dense(config.width, "tanh", name="pooler")(top)
-    top = layers.Dropout(config.dropout, name="head_dropout")(top)
-    start = keras.initializers.TruncatedNormal(stddev=0.02)
-    head = layers.Dense(len(labels), kernel_initializer=start, dtype="float32", name="head")
-    outputs = {"logits": head(top)}
+    states = family.encode(config, ids)
+    outputs = {"logits": family.heads[labels.task].build(config, states[-1], len(labels))}
     if layer is not None:
         outputs["states"] = states[layer] if labels.task == "ner" else states[layer][:, 0]
     return keras.Model(ids, outputs, name="teacher")
+
+
+def word_table(model: keras.Model) -> np.ndarray:
+    """`(V, D)` float32: the teacher's embedding of each piece, padding first."""
+    return model.get_layer(WORD_EMBEDDINGS).embeddings.numpy()
 
 
 def check_layer(layer: int | None, blocks: int) -> None:
@@ -169,17 +156,33 @@ def check_layer(layer: int | None, blocks: int) -> None:
 
 
 def load_teacher(checkpoint: Checkpoint, labels: LabelSet, layer: int | None = None) -> keras.Model:
-    """The teacher with its checkpoint's weights; the head too, if it is for these labels."""
-    model = build_teacher(checkpoint.config, labels, layer)
-    if checkpoint.folder is not None:
-        tensors = bert.read_tensors(checkpoint.folder)
-        path = os.path.join(checkpoint.folder, bert.WEIGHTS)
-        bert.assign(model, checkpoint.config, tensors, path)
-        if checkpoint.labels == labels:
-            head = model.get_layer("head")
-            head.kernel.assign(tensors["classifier.weight"].T)
-            head.bias.assign(tensors["classifier.bias"])
+    """The teacher with its checkpoint's weights; the head too, if it is for these labels.
+
+    Raises:
+        CheckpointError: a tensor is missing or has another shape.
+        ConfigError: no such block.
+    """
+    model = build_teacher(checkpoint.family, checkpoint.config, labels, layer)
+    if checkpoint.folder is None:
+        return model
+    weights = Weights(checkpoint.folder, checkpoint.family.prefix)
+    tensors = _tensors(checkpoint, labels.task if checkpoint.labels == labels else None)
+    for (name, weight), tensor in tensors.items():
+        variable = getattr(model.get_layer(name), weight)
+        values = tensor.from_checkpoint(weights.read(tensor.name), checkpoint.table_rows)
+        if values.shape != tuple(variable.shape):
+            raise CheckpointError(
+                f"{weights.path}: {tensor.name} must have shape {tuple(variable.shape)}, as "
+                f"config.json says (kernels transposed). Received: {values.shape}"
+            )
+        variable.assign(values)
     return model
+
+
+def _tensors(checkpoint: Checkpoint, task: str | None) -> Tensors:
+    """The weights of an encoder, with those of its head for a task."""
+    family, config = checkpoint.family, checkpoint.config
+    return family.tensors(config) | (family.heads[task].tensors(config) if task else {})
 
 
 def save_teacher(
@@ -190,13 +193,12 @@ def save_teacher(
     Returns:
         The names of the files.
     """
-    head = model.get_layer("head")
-    tensors = bert.collect(model, checkpoint.config)
-    tensors["classifier.weight"] = np.ascontiguousarray(head.kernel.numpy().T)
-    tensors["classifier.bias"] = head.bias.numpy()
-    files.write_bytes(
-        os.path.join(folder, bert.WEIGHTS), safetensors.numpy.save(tensors, {"format": "pt"})
-    )
-    config = bert.config_bytes(checkpoint.config, labels.names, labels.task)
-    files.write_bytes(os.path.join(folder, bert.CONFIG), config)
-    return (bert.WEIGHTS, bert.CONFIG, *checkpoint.tokenizer.save(folder))
+    tensors = {
+        tensor.name: tensor.to_checkpoint(
+            getattr(model.get_layer(layer), weight).numpy(), checkpoint.table_rows
+        )
+        for (layer, weight), tensor in _tensors(checkpoint, labels.task).items()
+    }
+    config = checkpoint.family.write_config(checkpoint.config, labels.task)
+    names = write_folder(folder, tensors, config, labels)
+    return (*names, *checkpoint.tokenizer.save(folder))

@@ -1,62 +1,51 @@
-"""Words to wordpieces, and the first piece of each word: the alignment lives here and nowhere else.
+"""WordPiece with BERT's rules: vocabulary, casing, accents, spaces around CJK characters.
 
-Student and teacher read the same pieces (Section 3), so a checkpoint's own WordPiece rules are
-taken from its folder: vocabulary, casing, accents, spaces around CJK characters. The tokenizer is
-rebuilt from those rules, without the checkpoint's "added tokens": text that spells "[SEP]" is text,
-not a marker. A word that tokenization would delete altogether (a lone control character, say)
-becomes one unknown piece, so that every word keeps its tag.
+A checkpoint's rules are taken from its folder, and the tokenizer is rebuilt from them, without the
+checkpoint's "added tokens": text that spells "[SEP]" is text, not a marker.
 """
 
 import dataclasses
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.tokenization.base import SpecialIds, Tokenizer
+from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
 
-# What BERT's text cleaning turns into a space (measured on every code point).
-WHITESPACE = "\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-WORD = re.compile(f"[^{WHITESPACE}]+")
-_BATCH = 1024
-
-
-def split_words(text: str) -> list[str]:
-    """The words of a text: what white space separates."""
-    return WORD.findall(text)
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """A sentence in wordpieces.
-
-    Attributes:
-        ids: `(length,)` int32 ids in the full vocabulary, [CLS] and [SEP] included.
-        first: `(words,)` int32 positions in `ids` of the first piece of each word.
-    """
-
-    ids: np.ndarray
-    first: np.ndarray
+_WHOLE, _LISTED, _SETTINGS = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
+_CONTINUING = "##"
+# Our field <- its name in tokenizer_config.json.
+_TOKENS = {
+    "unknown": "unk_token",
+    "pad": "pad_token",
+    "cls": "cls_token",
+    "sep": "sep_token",
+    "mask": "mask_token",
+}
 
 
 @dataclass(frozen=True)
-class WordPiece:
+class WordPiece(Tokenizer):
     """The WordPiece rules of one checkpoint.
 
     Attributes:
-        vocabulary: every piece, in the order of the ids.
+        vocabulary: every piece, in the order of the ids in the checkpoint.
         lowercase: fold case.
         strip_accents: decompose characters and drop the marks.
         split_chinese: put spaces around CJK ideographs.
         clean_text: drop control characters.
         max_word_characters: a longer word is one unknown piece.
     """
+
+    kind: ClassVar[str] = "wordpiece"
 
     vocabulary: tuple[str, ...]
     lowercase: bool = False
@@ -81,59 +70,51 @@ class WordPiece:
                 "a WordPiece vocabulary needs its special tokens. Received: "
                 f"{len(self.vocabulary)} pieces without {', '.join(missing)}"
             )
-        if self._index[self.pad] != 0:  # batches are padded with zeros
-            raise CheckpointError(
-                f"padding must be piece 0. Received: {self.pad} is piece {self._index[self.pad]}"
-            )
 
     @classmethod
-    def from_folder(cls, folder: str, strip_accents: str = "checkpoint") -> "WordPiece":
-        """Reads `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`.
+    def from_folder(cls, folder: TokenizerFolder, strip_accents: str = "checkpoint") -> "WordPiece":
+        """Reads `tokenizer.json`, or `vocab.txt`, with `tokenizer_config.json`.
 
         Args:
             folder: a Hugging Face model folder.
             strip_accents: `checkpoint`, or `yes` or `no` to override the checkpoint's rule.
 
         Raises:
-            CheckpointError: the folder has no tokenizer, or one that is not WordPiece.
+            CheckpointError: the rules are not BERT's.
         """
-        whole, listed = os.path.join(folder, "tokenizer.json"), os.path.join(folder, "vocab.txt")
-        settings_file = os.path.join(folder, "tokenizer_config.json")
-        settings = files.read_json(settings_file) if files.exists(settings_file) else {}
-        named = _special_tokens(settings)
-        if files.exists(whole):
-            tokenizer = cls(**{**_from_tokenizer_json(files.read_json(whole), whole), **named})
-        elif files.exists(listed):
-            text = files.read_bytes(listed).decode("utf-8").removesuffix("\n")
-            lowercase = bool(settings.get("do_lower_case", True))  # the default of BertTokenizer
-            accents = settings.get("strip_accents")
-            tokenizer = cls(
-                vocabulary=tuple(line.removesuffix("\r") for line in text.split("\n")),
-                lowercase=lowercase,
-                strip_accents=lowercase if accents is None else bool(accents),
-                split_chinese=bool(settings.get("tokenize_chinese_chars", True)),
-                clean_text=bool(settings.get("clean_text", True)),
-                max_word_characters=int(settings.get("max_input_chars_per_word", 100)),
-                **named,
-            )
+        settings = folder.read_json(_SETTINGS)
+        if _WHOLE in folder.names:
+            rules = _from_tokenizer_json(folder.read_json(_WHOLE), folder.path(_WHOLE))
         else:
-            raise CheckpointError(
-                f"{folder}: neither tokenizer.json nor vocab.txt. The teacher must be a WordPiece "
-                f"BERT. Received: {', '.join(files.list_folder(folder)) or 'an empty folder'}"
-            )
+            rules = _from_listed(folder.read_bytes(_LISTED), settings)
+        tokenizer = cls(**{**rules, **_special_tokens(settings)})
         if strip_accents != "checkpoint":
             tokenizer = dataclasses.replace(tokenizer, strip_accents=strip_accents == "yes")
         return tokenizer
 
-    def save(self, folder: str) -> tuple[str, ...]:
-        """Writes the rules as `vocab.txt` and `tokenizer_config.json`, which `from_folder` and
-        Hugging Face read.
+    @classmethod
+    def train(cls, sentences: Iterable[str], size: int) -> "WordPiece":
+        """Cased rules, with accents kept, whose vocabulary is trained on sentences.
 
-        Returns:
-            The names of the files.
+        Args:
+            sentences: raw text, one sentence after the other.
+            size: pieces, the special ones included. The `tokenizers` library breaks ties between
+                pieces at random, so some rare ones differ each time.
         """
+        specials = [cls.pad, cls.unknown, cls.cls, cls.sep, cls.mask]
+        tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token=cls.unknown))
+        tokenizer.normalizer = cls(tuple(specials)).normalizer
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=size, special_tokens=specials, show_progress=False
+        )
+        tokenizer.train_from_iterator(sentences, trainer)
+        ids = tokenizer.get_vocab()
+        return cls(tuple(sorted(ids, key=ids.get)))
+
+    def save(self, folder: str) -> tuple[str, ...]:
         vocabulary = "".join(f"{piece}\n" for piece in self.vocabulary)
-        files.write_bytes(os.path.join(folder, "vocab.txt"), vocabulary.encode("utf-8"))
+        files.write_bytes(os.path.join(folder, _LISTED), vocabulary.encode("utf-8"))
         settings = {
             "tokenizer_class": "BertTokenizer",
             "do_lower_case": self.lowercase,
@@ -141,32 +122,36 @@ class WordPiece:
             "tokenize_chinese_chars": self.split_chinese,
             "clean_text": self.clean_text,
             "max_input_chars_per_word": self.max_word_characters,
-            "unk_token": self.unknown,
-            "pad_token": self.pad,
-            "cls_token": self.cls,
-            "sep_token": self.sep,
-            "mask_token": self.mask,
+            **{theirs: getattr(self, ours) for ours, theirs in _TOKENS.items()},
         }
-        files.write_json(os.path.join(folder, "tokenizer_config.json"), settings)
-        return ("vocab.txt", "tokenizer_config.json")
+        files.write_json(os.path.join(folder, _SETTINGS), settings)
+        return KIND.saves
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
 
     @cached_property
     def _index(self) -> dict[str, int]:
         return {piece: i for i, piece in enumerate(self.vocabulary)}
 
-    def id_of(self, piece: str) -> int:
-        """The id of a piece that is in the vocabulary."""
-        return self._index[piece]
+    @cached_property
+    def checkpoint_specials(self) -> SpecialIds:
+        pieces = (self.pad, self.unknown, self.cls, self.sep)
+        return SpecialIds(*(self._index[p] for p in pieces), self._index.get(self.mask))
 
-    @property
-    def special_ids(self) -> tuple[int, ...]:
-        """Ids of the special tokens, padding first."""
-        specials = (self.pad, self.unknown, self.cls, self.sep, self.mask)
-        return tuple(self._index[piece] for piece in specials if piece in self._index)
+    @cached_property
+    def renumbered(self) -> tuple[str, ...]:
+        """Every piece, in the order of the ids that are used here."""
+        return tuple(self.vocabulary[i] for i in self.checkpoint_ids)
+
+    def surface(self, piece: int) -> str:
+        return self.vocabulary[self.checkpoint_ids[piece]].removeprefix(_CONTINUING)
+
+    def continues_word(self, piece: int) -> bool:
+        return self.vocabulary[self.checkpoint_ids[piece]].startswith(_CONTINUING)
 
     @property
     def fingerprint(self) -> str:
-        """Stands for the rules and the whole vocabulary."""
         return files.fingerprint(dataclasses.asdict(self))
 
     @cached_property
@@ -189,61 +174,20 @@ class WordPiece:
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         return tokenizer
 
-    def encode(self, sentences: Iterable[Sequence[str]]) -> Iterator[Pieces]:
-        """Sentences in wordpieces, one after the other, in constant memory.
-
-        Args:
-            sentences: the words of each.
-
-        Yields:
-            `Pieces`, in order.
-        """
-        batch = []
-        for words in sentences:
-            batch.append(words)
-            if len(batch) == _BATCH:
-                yield from self._encode_batch(batch)
-                batch = []
-        yield from self._encode_batch(batch)
-
-    def _encode_batch(self, batch: list[Sequence[str]]) -> Iterator[Pieces]:
-        cls, sep, unknown = (self._index[piece] for piece in (self.cls, self.sep, self.unknown))
+    def encode_words(
+        self, sentences: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         encodings = self._tokenizer.encode_batch(
-            batch, is_pretokenized=True, add_special_tokens=False
+            sentences, is_pretokenized=True, add_special_tokens=False
         )
-        for words, encoding in zip(batch, encodings, strict=True):
-            ids = np.array(encoding.ids, np.int32)
-            word_of = np.array(encoding.word_ids, np.int64)
-            first = _changes(word_of)
-            if len(first) != len(
-                words
-            ):  # some words vanished: each gets an unknown piece in its place
-                lost = np.setdiff1d(np.arange(len(words)), word_of)
-                ids = np.insert(ids, np.searchsorted(word_of, lost), unknown)
-                word_of = np.sort(np.concatenate([word_of, lost]), kind="stable")
-                first = _changes(word_of)
-            whole = np.empty(len(ids) + 2, np.int32)
-            whole[0], whole[1:-1], whole[-1] = cls, ids, sep
-            yield Pieces(whole, (first + 1).astype(np.int32))
+        for encoding in encodings:
+            yield np.array(encoding.ids, np.int32), np.array(encoding.word_ids, np.int64)
 
 
-def _changes(word_of: np.ndarray) -> np.ndarray:
-    """Positions of pieces whose word is not that of the piece before (np.diff is slow on few)."""
-    begins = np.ones(len(word_of), bool)
-    np.not_equal(word_of[1:], word_of[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
-
-
-def _special_tokens(settings: dict) -> dict[str, str]:
-    names = {
-        "unknown": "unk_token",
-        "pad": "pad_token",
-        "cls": "cls_token",
-        "sep": "sep_token",
-        "mask": "mask_token",
-    }
+def _special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of `WordPiece` that name its special pieces, where a checkpoint names them."""
     found = {}
-    for ours, theirs in names.items():
+    for ours, theirs in _TOKENS.items():
         token = settings.get(theirs)
         token = token.get("content") if isinstance(token, dict) else token
         if isinstance(token, str):
@@ -251,23 +195,33 @@ def _special_tokens(settings: dict) -> dict[str, str]:
     return found
 
 
-def _from_tokenizer_json(content: dict, path: str) -> dict:
+def _from_listed(content: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `WordPiece` that `vocab.txt` and `tokenizer_config.json` give."""
+    text = content.decode("utf-8").removesuffix("\n")
+    lowercase = bool(settings.get("do_lower_case", True))  # the default of BertTokenizer
+    accents = settings.get("strip_accents")
+    return {
+        "vocabulary": tuple(line.removesuffix("\r") for line in text.split("\n")),
+        "lowercase": lowercase,
+        "strip_accents": lowercase if accents is None else bool(accents),
+        "split_chinese": bool(settings.get("tokenize_chinese_chars", True)),
+        "clean_text": bool(settings.get("clean_text", True)),
+        "max_word_characters": int(settings.get("max_input_chars_per_word", 100)),
+    }
+
+
+def _from_tokenizer_json(content: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The arguments of `WordPiece` that a `tokenizer.json` gives."""
-    model, normalizer = content.get("model") or {}, content.get("normalizer") or {}
+    model, normalizer = content["model"], content.get("normalizer") or {}
     splitter = (content.get("pre_tokenizer") or {}).get("type")
-    kinds = (
-        model.get("type", "WordPiece" if "max_input_chars_per_word" in model else None),
-        normalizer.get("type"),
-    )
-    if kinds != ("WordPiece", "BertNormalizer") or splitter != "BertPreTokenizer":
+    if normalizer.get("type") != "BertNormalizer" or splitter != "BertPreTokenizer":
         raise CheckpointError(
-            f"{path}: the teacher must be a WordPiece BERT (its tokenizer: WordPiece, "
-            "BertNormalizer, BertPreTokenizer); SentencePiece and BPE models such as XLM-R are "
-            f"not read. Received: {kinds[0]}, {kinds[1]}, {splitter}"
+            f"{path}: WordPiece is read with the steps of BERT before it (BertNormalizer, "
+            f"BertPreTokenizer). Received: {normalizer.get('type')}, {splitter}"
         )
-    if model.get("continuing_subword_prefix", "##") != "##":
+    if model.get("continuing_subword_prefix", _CONTINUING) != _CONTINUING:
         raise CheckpointError(
-            f"{path}: continuing pieces must begin with '##'. Received: "
+            f"{path}: continuing pieces must begin with {_CONTINUING!r}. Received: "
             f"{model['continuing_subword_prefix']!r}"
         )
     lowercase, accents = bool(normalizer.get("lowercase", True)), normalizer.get("strip_accents")
@@ -282,5 +236,24 @@ def _from_tokenizer_json(content: dict, path: str) -> dict:
         "split_chinese": bool(normalizer.get("handle_chinese_chars", True)),
         "clean_text": bool(normalizer.get("clean_text", True)),
         "max_word_characters": int(model.get("max_input_chars_per_word", 100)),
-        "unknown": model.get("unk_token", "[UNK]"),
+        "unknown": model.get("unk_token", WordPiece.unknown),
     }
+
+
+def _recognises(folder: TokenizerFolder) -> bool:
+    if _WHOLE not in folder.names:
+        return _LISTED in folder.names
+    model = folder.read_json(_WHOLE).get("model")
+    if not isinstance(model, dict):
+        return False
+    unnamed = "WordPiece" if "max_input_chars_per_word" in model else None  # in older files
+    return model.get("type", unnamed) == "WordPiece"
+
+
+KIND = TokenizerKind(
+    WordPiece.kind,
+    (_WHOLE, _LISTED, _SETTINGS),
+    (_LISTED, _SETTINGS),
+    _recognises,
+    WordPiece.from_folder,
+)

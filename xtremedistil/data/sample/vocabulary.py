@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 
 from absl import app, flags
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
@@ -18,7 +17,6 @@ from xtremedistil.runtime import files
 from xtremedistil.tokenization.wordpiece import WordPiece
 
 SIZE = 8000
-_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def train_vocabulary(corpus: str, size: int = SIZE) -> WordPiece:
@@ -28,16 +26,7 @@ def train_vocabulary(corpus: str, size: int = SIZE) -> WordPiece:
         corpus: its folder.
         size: pieces, the special ones included.
     """
-    rules = WordPiece(vocabulary=tuple(_SPECIAL))
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = rules.normalizer
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=_SPECIAL, show_progress=False
-    )
-    tokenizer.train_from_iterator(_sentences(corpus), trainer)
-    ids = tokenizer.get_vocab()
-    return WordPiece(vocabulary=tuple(sorted(ids, key=ids.get)))
+    return WordPiece.train(_sentences(corpus), size)
 
 
 def _sentences(corpus: str) -> Iterator[str]:

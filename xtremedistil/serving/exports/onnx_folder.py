@@ -31,7 +31,11 @@ def write_onnx(student: StudentFolder, folder: str, quantize: str) -> None:
     names = (GRAPH, *student.codec.save(folder))
     ner = student.shape.task == "ner"
     axes = ["batch", "length", "classes"] if ner else ["batch", "classes"]
-    begin, end = student.codec.tokenizer.cls, student.codec.tokenizer.sep
+    tokenizer = student.codec.tokenizer
+    special = tokenizer.special_ids
+    begin, end = tokenizer.surface(special.begin), tokenizer.surface(special.end)
+    padding = tokenizer.checkpoint_specials.padding
+    swapped = f" (0 and {padding} having changed places)" if padding else ""
     content = {
         "format": _FORMAT,
         "quantize": quantize,
@@ -41,12 +45,12 @@ def write_onnx(student: StudentFolder, folder: str, quantize: str) -> None:
                 "type": "int32",
                 "shape": ["batch", "length"],
                 "meaning": "rows of the student's table: `rows` of rows.safetensors at each "
-                f"wordpiece of vocab.txt, from {begin} to {end}; then 0 as padding",
+                f"piece's id in the tokenizer{swapped}, from {begin} to {end}; then 0 as padding",
             },
             "lengths": {
                 "type": "int32",
                 "shape": ["batch"],
-                "meaning": "wordpieces of each text, the two markers included",
+                "meaning": "pieces of each text, the two markers included",
             },
         },
         "outputs": {
@@ -54,7 +58,7 @@ def write_onnx(student: StudentFolder, folder: str, quantize: str) -> None:
                 "type": "float32",
                 "shape": axes,
                 "meaning": "scores of `labels` before softmax"
-                + ("; a word's tag is read at its first wordpiece" if ner else ""),
+                + ("; a word's tag is read at its first piece" if ner else ""),
             }
         },
         "check": {},

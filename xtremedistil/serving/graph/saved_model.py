@@ -10,7 +10,8 @@ from absl import logging
 
 from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.runtime import files
-from xtremedistil.serving.graph.tokenizer import GraphTokenizer, Words
+from xtremedistil.serving.graph.registry import graph_tokenizer
+from xtremedistil.serving.graph.tokenizer import Words
 from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
 from xtremedistil.serving.python.entities import OUTSIDE, begin_table, entity_type, inside_table
 from xtremedistil.serving.python.keras_network import window_of
@@ -83,7 +84,7 @@ class _Served(tf.Module):
 
     def __init__(self, bundle: Bundle, name: str, jit_compile: bool):
         super().__init__(name=name)
-        self.tokenizer = GraphTokenizer(bundle.tokenizer)
+        self.tokenizer = graph_tokenizer(bundle.tokenizer)
         self.network = _Network(bundle, jit_compile)
         self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
         self.window = window_of(bundle.shape)

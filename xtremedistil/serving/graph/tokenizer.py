@@ -1,97 +1,18 @@
-"""The training tokenization as a TensorFlow graph: raw strings in, wordpieces and word offsets out.
+"""The training tokenization as a TensorFlow graph: raw strings in, pieces and word offsets out.
 
-`tensorflow_text`'s own BERT tokenizer folds case and compatibility forms differently from the
-reference (it differs on up to 6% of real sentences), so the reference's steps are rebuilt here one
-by one. The character classes are read from the training tokenizer itself, code point by code point,
-so that graph and training agree on all of Unicode. Words are those of raw text (`words`), or what
-white space separates, as in training data.
+Words are those of raw text (`words`), or what white space separates, as in training data; the
+pieces of a word are the business of the tokenizer's own kind.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
+import abc
 from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_text as tf_text
-from tokenizers import normalizers, pre_tokenizers
 
-from xtremedistil.serving.python.words import ranges, re2_class, re2_word
-from xtremedistil.tokenization.wordpiece import WHITESPACE, WordPiece
-
-_CODE_POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
-_BLOCK = 256
-_LETTER = "a"  # stays as it is under every rule
-
-
-@dataclass(frozen=True)
-class CharacterClasses:
-    """RE2 classes of what BERT's steps treat alike.
-
-    Attributes:
-        removed: dropped by text cleaning.
-        mark: dropped after decomposition.
-        ideograph: surrounded by spaces.
-        punctuation: a token of its own.
-    """
-
-    removed: str
-    mark: str
-    ideograph: str
-    punctuation: str
-
-
-@cache
-def character_classes() -> CharacterClasses:
-    """Asks the training tokenizer about every code point (about a second, once)."""
-    off = {
-        "clean_text": False,
-        "handle_chinese_chars": False,
-        "strip_accents": False,
-        "lowercase": False,
-    }
-
-    def changed(rule: str) -> list[int]:
-        """Code points that one rule of the normalizer alters."""
-        run = normalizers.BertNormalizer(**(off | {rule: True})).normalize_str
-        found = []
-        for start in range(0, len(_CODE_POINTS), _BLOCK):
-            block = _CODE_POINTS[start : start + _BLOCK]
-            text = "".join(_LETTER + chr(c) for c in block)
-            if run(text) != text:  # most blocks are left alone
-                found += [c for c in block if run(_LETTER + chr(c)) != _LETTER + chr(c)]
-        return found
-
-    accents = normalizers.BertNormalizer(**(off | {"strip_accents": True}))
-    splitter = pre_tokenizers.BertPreTokenizer()
-    joined = _LETTER.join(chr(c) for c in _CODE_POINTS)
-    spans = {span for _, span in splitter.pre_tokenize_str(joined)}
-    spaces = {ord(c) for c in joined if c.isspace()}
-    cleaning = normalizers.BertNormalizer(**(off | {"clean_text": True}))
-    return CharacterClasses(
-        removed=_class(
-            [0]
-            + [
-                c
-                for c in changed("clean_text")
-                if cleaning.normalize_str(_LETTER + chr(c)) == _LETTER
-            ]
-        ),
-        mark=_class(
-            c
-            for c in changed("strip_accents")
-            if accents.normalize_str(_LETTER + chr(c)) == _LETTER
-        ),
-        ideograph=_class(changed("handle_chinese_chars")),
-        punctuation=_class(
-            c for i, c in enumerate(_CODE_POINTS) if (2 * i, 2 * i + 1) in spans and c not in spaces
-        ),
-    )
-
-
-def _class(code_points: Iterable[int]) -> str:
-    """An RE2 character class of code points."""
-    return f"[{re2_class(ranges(code_points))}]"
+from xtremedistil.serving.python.words import re2_word
+from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.words import WHITESPACE
 
 
 class Words(NamedTuple):
@@ -114,23 +35,12 @@ class Words(NamedTuple):
     is_word: tf.RaggedTensor
 
 
-class GraphTokenizer(tf.Module):
-    """Splits raw strings into words and wordpieces, in ops of TensorFlow and tensorflow_text
-    alone."""
+class GraphTokenizer(tf.Module, abc.ABC):
+    """Splits raw strings into words and pieces, in ops of TensorFlow and tensorflow_text alone."""
 
-    def __init__(self, tokenizer: WordPiece):
+    def __init__(self, tokenizer: Tokenizer):
         super().__init__(name="tokenizer")
-        self.tokenizer = tokenizer
-        self.classes = character_classes()
-        # Longer than any word that the rules allow: over-long words are replaced before they get
-        # here.
-        bytes_per_word = 4 * tokenizer.max_word_characters + 16
-        self.wordpiece = tf_text.FastWordpieceTokenizer(
-            list(tokenizer.vocabulary),
-            max_bytes_per_word=bytes_per_word,
-            unknown_token=tokenizer.unknown,
-            no_pretokenization=True,
-        )
+        self.special = tokenizer.special_ids
 
     def words(self, texts: tf.Tensor, raw: bool) -> Words:
         """Words, and where they begin and end.
@@ -161,40 +71,23 @@ class GraphTokenizer(tf.Module):
         byte_starts, byte_ends = _look_up(places, starts), _look_up(places, ends)
         return Words(words, starts, ends, byte_starts, byte_ends, tokens, is_word)
 
+    @abc.abstractmethod
     def pieces(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Wordpieces of words.
+        """Pieces of words.
 
         Args:
             words: ragged `(batch, words)` strings.
 
         Returns:
             Ragged `(batch, words, pieces)` int32 ids in the full vocabulary; every word has at
-            least one.
+            least one (`at_least_one`).
         """
-        tokenizer, classes = self.tokenizer, self.classes
-        flat = words.values
-        if tokenizer.clean_text:
-            flat = tf.strings.regex_replace(flat, classes.removed, "")
-        if tokenizer.split_chinese:
-            flat = tf.strings.regex_replace(flat, f"({classes.ideograph})", r" \1 ")
-        if tokenizer.strip_accents:
-            flat = tf.strings.regex_replace(tf_text.normalize_utf8(flat, "NFD"), classes.mark, "")
-        if tokenizer.lowercase:
-            # The reference folds each character by itself; ICU would turn a capital sigma at a
-            # word's end into another one.
-            flat = tf.strings.lower(tf.strings.regex_replace(flat, "Σ", "σ"), encoding="utf-8")
-        tokens = tf_text.regex_split(flat, f"\\s|{classes.punctuation}", classes.punctuation)
-        too_long = (
-            tf.strings.length(tokens.values, unit="UTF8_CHAR") > tokenizer.max_word_characters
-        )
-        tokens = tokens.with_values(tf.where(too_long, tokenizer.unknown, tokens.values))
-        ids = self.wordpiece.tokenize(tokens).merge_dims(1, 2)
-        unknown = tf.fill(
-            [tf.size(flat), 1], tf.constant(tokenizer.id_of(tokenizer.unknown), ids.dtype)
-        )
-        empty = tf.cast(tf.equal(ids.row_lengths(), 0), tf.int64)
-        ids = tf.concat([ids, tf.RaggedTensor.from_tensor(unknown, lengths=empty)], axis=1)
-        return words.with_values(tf.cast(ids, tf.int32))
+
+    def at_least_one(self, pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Pieces of words, `(words, pieces)`, with the unknown piece where a word has none."""
+        unknown = tf.fill([pieces.nrows(), 1], tf.constant(self.special.unknown, pieces.dtype))
+        empty = tf.cast(tf.equal(pieces.row_lengths(), 0), tf.int64)
+        return tf.concat([pieces, tf.RaggedTensor.from_tensor(unknown, lengths=empty)], axis=1)
 
     def sentences(self, pieces: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Whole sentences, as models read them.
@@ -203,15 +96,13 @@ class GraphTokenizer(tf.Module):
             pieces: of `pieces`.
 
         Returns:
-            Ragged `(batch, length)` int32 ids with [CLS] and [SEP], and ragged `(batch, words)`
+            Ragged `(batch, length)` int32 ids with the two markers, and ragged `(batch, words)`
             positions of the first piece of each word.
         """
         rows = pieces.nrows()
         marker = tf.ones([rows, 1], tf.int32)
-        cls, sep = (
-            self.tokenizer.id_of(piece) for piece in (self.tokenizer.cls, self.tokenizer.sep)
-        )
-        ids = tf.concat([cls * marker, pieces.merge_dims(1, 2), sep * marker], axis=1)
+        begin, end = self.special.begin * marker, self.special.end * marker
+        ids = tf.concat([begin, pieces.merge_dims(1, 2), end], axis=1)
         counts = pieces.with_values(tf.cast(pieces.values.row_lengths(), tf.int32))
         before = tf.cumsum(counts.values, exclusive=True)
         starts = tf.gather(tf.concat([before, [0]], 0), pieces.row_starts())

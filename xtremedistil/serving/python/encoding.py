@@ -75,10 +75,8 @@ class Encoder:
         self._codec, self._pretokenized = codec, pretokenized
         self._parts = _Parts()
         self._lock = threading.Lock()
-        tokenizer = codec.tokenizer
-        self._cls, self._sep = (
-            int(codec.rows[tokenizer.id_of(p)]) for p in (tokenizer.cls, tokenizer.sep)
-        )
+        special = codec.tokenizer.special_ids
+        self._begin, self._end = (int(codec.rows[i]) for i in (special.begin, special.end))
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         """Raw text, whose words are found as `words` says."""
@@ -151,7 +149,7 @@ class Encoder:
         lengths = np.bincount(text_of, pieces, texts).astype(np.int64) + 2
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         ids = np.empty(offsets[-1], np.int32)
-        ids[offsets[:-1]], ids[offsets[1:] - 1] = self._cls, self._sep
+        ids[offsets[:-1]], ids[offsets[1:] - 1] = self._begin, self._end
         ids[ranges(offsets[:-1] + 1, lengths - 2)] = rows
         counts = np.bincount(text_of, words, texts).astype(np.int64)
         encoded = Ragged(offsets, {"ids": ids}, {})
@@ -161,7 +159,7 @@ class Encoder:
         """`_join` for one text: a loop over a few words takes less time than forty calls of numpy,
         and one sentence is what is read most often when time matters."""
         word_begins, piece_begins = parts.begins
-        places, ids, before = array("q"), array("i", [self._cls]), 0
+        places, ids, before = array("q"), array("i", [self._begin]), 0
         for part in split:
             number = parts.index[part]
             passed = len(ids)
@@ -170,7 +168,7 @@ class Encoder:
                 places.extend((before + start, before + end, passed + first))
             ids.extend(parts.pieces[piece_begins[number] : piece_begins[number + 1]])
             before += len(part) + 1
-        ids.append(self._sep)
+        ids.append(self._end)
         starts, ends, first = np.array(places, np.int64).reshape(-1, 3).T
         offsets, counts = np.array([0, len(ids)], np.int64), np.array([len(first)], np.int64)
         return Encoded(

@@ -19,9 +19,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tokenizers import pre_tokenizers
-
-from xtremedistil.tokenization.wordpiece import WHITESPACE, WORD
+from xtremedistil.tokenization.words import WHITESPACE, WORD, is_split_off
 
 # What `tokenizers` takes for CJK ideographs and surrounds by spaces (0x2B820 to 0x2B91F are not
 # among them there).
@@ -78,11 +76,6 @@ class _Classes:
         )
 
 
-def _is_split_off(character: str) -> bool:
-    """Whether WordPiece takes it for punctuation too: its Unicode tables are not Python's."""
-    return len(pre_tokenizers.BertPreTokenizer().pre_tokenize_str(f"a{character}")) == 2
-
-
 @functools.cache
 def _ranges_of_classes() -> tuple[Ranges, Ranges]:
     """Punctuation, and letters that are no ideographs."""
@@ -90,7 +83,7 @@ def _ranges_of_classes() -> tuple[Ranges, Ranges]:
     punctuation, letters = set(_ASCII_SYMBOLS), []
     for c in range(0x110000):
         category = unicodedata.category(chr(c))
-        if category[0] == "P" and _is_split_off(chr(c)):
+        if category[0] == "P" and is_split_off(chr(c)):
             punctuation.add(c)
         elif category[0] == "L" and c not in ideographs:
             letters.append(c)

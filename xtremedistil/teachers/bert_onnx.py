@@ -1,5 +1,5 @@
-"""A BERT encoder with a linear head per token as ONNX, in ONNX Runtime's fused operators: what a
-student's speed is compared with. Inference of unpadded text, which is what latency is measured on.
+"""BERT with a linear head per token as ONNX, in ONNX Runtime's fused operators: what a student's
+speed is compared with. Inference of unpadded text, which is what latency is measured on.
 """
 
 from collections.abc import Mapping
