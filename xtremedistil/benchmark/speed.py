@@ -157,10 +157,8 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 def student_operations(shape: StudentShape) -> int:
     """Floating-point operations (two per multiply-add) of a sentence of 32 pieces."""
-    units, width = shape.hidden_size, shape.embedding_dim
-    lstm = 2 * 4 * units * (width + units)
     top = shape.states_width * shape.teacher_width + shape.teacher_width * shape.classes
-    return 2 * LENGTH * (lstm + top)
+    return 2 * (shape.kind.multiplications(shape, LENGTH) + LENGTH * top)
 
 
 def matrix_rate(size: int = 1536) -> float:

@@ -7,10 +7,9 @@ from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports import litert
 from xtremedistil.serving.exports.onnx_folder import CARD, build_onnx, load_onnx
 from xtremedistil.serving.exports.onnx_model import OnnxModel, can_build
-from xtremedistil.serving.python.keras_network import keras_network, window_of
+from xtremedistil.serving.python.keras_network import keras_network
 from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
-from xtremedistil.students.shape import BILSTM
 
 BACKENDS = ("auto", "onnx", "keras")
 QUANTIZE = ("none", "int8")
@@ -47,7 +46,7 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
     if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
         folder = inner
     student = StudentFolder.load(folder)
-    bilstm = student.shape.encoder == BILSTM
+    bilstm = student.shape.kind.lstm is not None
     if backend == "auto":
         backend = "onnx" if bilstm and can_build() else "keras"
     if backend == "onnx":
@@ -59,4 +58,4 @@ def load(folder: str, backend: str = "auto", quantize: str = "none", threads: in
         )
     else:
         network = keras_network(folder)
-    return Predictor(student.codec, network, window_of(student.shape))
+    return Predictor(student.codec, network, student.shape.kind.window)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError, XtremeDistilError
+from xtremedistil.runtime.errors import ArtifactError, ConfigError, XtremeDistilError
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.tokenization.wordpiece import WordPiece
 
@@ -172,8 +172,7 @@ class StudentFolder:
         """
 
         def read(content: dict[str, Any]) -> "StudentFolder":
-            shape = StudentShape(**content["shape"])
-            _check_size(shape, os.path.join(folder, WEIGHTS))
+            shape = _read_shape(content, folder)
             codec = Codec.load(folder, content)
             if codec.rows.max() >= shape.vocabulary_size or len(codec.labels) != shape.classes:
                 raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit.")
@@ -198,21 +197,25 @@ class StudentFolder:
         return safetensors.numpy.load(files.read_bytes(os.path.join(self.folder, WEIGHTS)))
 
 
-def _check_size(shape: StudentShape, path: str) -> None:
-    """Compares a described shape with the file of weights, before anything of that shape is built.
+def _read_shape(content: Mapping[str, Any], folder: str) -> StudentShape:
+    """A described shape, compared with the file of weights before anything of it is built.
 
     Raises:
         ArtifactError: they have different numbers of weights, or the sizes are no sizes.
     """
-    sizes = [value for value in shape.to_dict().values() if not isinstance(value, str)]
-    legal = all(type(value) is int and value > 0 for value in sizes)
+    try:
+        shape = StudentShape(**content["shape"])
+    except ConfigError as error:
+        raise ArtifactError(f"{os.path.join(folder, BUNDLE)}: {error}") from error
+    path = os.path.join(folder, WEIGHTS)
     with files.open_read(path) as file:
         length = int.from_bytes(file.read(8), "little")
         header = file.read(length) if length <= files.size(path) else b""
     tensors = files.parse_json(header, path)
     found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
-    if not legal or shape.deployed_parameters != found:
+    if shape.deployed_parameters != found:
         raise ArtifactError(
             f"{path}: {found:,} weights, which are not those of the described student. Received: "
             f"shape={shape.to_dict()}"
         )
+    return shape

@@ -17,7 +17,7 @@ from xtremedistil.scoring.metrics import entity_scores
 from xtremedistil.serving.exports import litert, onnx_folder
 from xtremedistil.serving.exports.litert import load_litert, write_litert
 from xtremedistil.serving.exports.onnx_folder import load_onnx, record_check, write_onnx
-from xtremedistil.serving.python.keras_network import keras_network, window_of
+from xtremedistil.serving.python.keras_network import keras_network
 from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.students.folder import Codec, StudentFolder
 
@@ -81,7 +81,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     part = files.beside(options.output, "new")
     files.remove(part)
     try:
-        whole = Predictor(student.codec, keras_network(options.model), window_of(student.shape))
+        whole = Predictor(student.codec, keras_network(options.model), student.shape.kind.window)
         report = check(whole, _write(student, part, options), examples)
         if not options.data:  # the labels of the embedded corpus are not the student's
             report = {k: v for k, v in report.items() if k not in _SCORES}
@@ -105,7 +105,7 @@ def _write(student: StudentFolder, folder: str, options: ExportOptions) -> Predi
     from xtremedistil.serving.graph.saved_model import export_saved_model  # needs TensorFlow
 
     export_saved_model(options.model, folder, options.jit_compile)
-    return Predictor(student.codec, saved_model_network(folder), window_of(student.shape))
+    return Predictor(student.codec, saved_model_network(folder), student.shape.kind.window)
 
 
 def _examples(options: ExportOptions, task: str) -> list[Example]:

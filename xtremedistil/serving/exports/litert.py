@@ -16,7 +16,8 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import Codec, StudentFolder, describe_files, read_described
-from xtremedistil.students.shape import BILSTM, StudentShape
+from xtremedistil.students.kind import LstmCell
+from xtremedistil.students.shape import StudentShape
 
 CARD, GRAPH = "litert.json", "student.tflite"
 LENGTH = 32
@@ -34,7 +35,7 @@ def write_litert(student: StudentFolder, folder: str, quantize: str) -> None:
     Raises:
         ConfigError: the student is not a BiLSTM.
     """
-    if student.shape.encoder != BILSTM:
+    if student.shape.kind.lstm is None:
         raise ConfigError(
             "the LiteRT export is for BiLSTM students; export this one as saved_model. Received: "
             f"encoder={student.shape.encoder}"
@@ -138,11 +139,12 @@ def convert(
     """
     import tensorflow as tf  # here, not above: an export runs without
 
-    def one_way(x: tf.Tensor, name: str) -> tf.Tensor:
+    cells = shape.kind.lstm(weights)
+
+    def one_way(x: tf.Tensor, cell: LstmCell[np.ndarray]) -> tf.Tensor:
         """States `(LENGTH, units)` of inputs `(LENGTH, width)`."""
-        cell = f"encoder/{name}_lstm/lstm_cell"
-        recurrent = tf.constant(weights[f"{cell}/recurrent_kernel"])
-        inputs = tf.matmul(x, weights[f"{cell}/kernel"]) + weights[f"{cell}/bias"]
+        recurrent = tf.constant(cell.recurrent_kernel)
+        inputs = tf.matmul(x, cell.kernel) + cell.bias
 
         def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, states: tf.Tensor) -> tuple:
             now = tf.slice(inputs, [t, 0], [1, 4 * shape.hidden_size])
@@ -167,8 +169,8 @@ def convert(
     )
     def logits(ids: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         x = tf.gather(tf.constant(weights["embeddings/embeddings"]), ids[0])
-        forward = one_way(x, "forward")
-        backward = one_way(back_to_front(x, lengths), "backward")
+        forward = one_way(x, cells[0])
+        backward = one_way(back_to_front(x, lengths), cells[1])
         if shape.task == "classification":
             parts = [tf.gather(way, lengths - 1) for way in (forward, backward)]
         else:
