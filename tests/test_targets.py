@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+from xtremedistil.config import DistillationConfig
 from xtremedistil.data.batches import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
-from xtremedistil.distil.distiller import _term
+from xtremedistil.distil.losses import loss_named
 from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
 from xtremedistil.distil.targets import (
     LiveTargets,
@@ -27,6 +28,7 @@ from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
 SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]
+KLD, MSE = (DistillationConfig(representation_loss=kind) for kind in ("kld", "mse"))
 ROWS = np.arange(1000, dtype=np.int32)
 
 
@@ -174,12 +176,13 @@ def test_logits_count_where_the_teacher_has_a_class():
         "logits": np.array([[[9, 9], [2, 0], [0, 4], [7, 7]]], np.float16),
         "states": np.array([[[1, 1], [2, 0], [0, 1], [7, 7]]], np.float16),
     }
-    loss, count = _term(LOGITS, "kld", False)(outputs, batch)
+    logits, states = (loss_named(name, MSE).of_batch(False) for name in (LOGITS, REPRESENTATION))
+    loss, count = logits(outputs, batch)
     assert (float(loss), float(count)) == (pytest.approx((81 + 2 + 8) / 3), 3)
     marked = {**batch, HAS_CLASS: np.array([[0, 1, 1, 0]], np.int8)}
-    loss, count = _term(LOGITS, "kld", False)(outputs, marked)
+    loss, count = logits(outputs, marked)
     assert (float(loss), float(count)) == (pytest.approx((2 + 8) / 2), 2)
-    loss, count = _term(REPRESENTATION, "mse", False)(outputs, marked)  # of all real pieces
+    loss, count = states(outputs, marked)  # of all real pieces
     assert (float(loss), float(count)) == (pytest.approx((1 + 2 + 0.5) / 3), 3)
 
 
@@ -218,10 +221,10 @@ def test_live_targets_give_the_losses_of_stored_ones(folders, tmp_path):
     for targets, complete in ((stored, None), (live, live.complete)):
         shape = StudentShape(60, 6, 5, 5, 3)
         student = build_student(shape, dropout=0.2, seed=1)
-        losses = (LOGITS, REPRESENTATION)
+        names = (LOGITS, REPRESENTATION)
         training = Training(
             name="live",
-            terms=[Term(loss, "t", 1.0, _term(loss, "kld", False)) for loss in losses],
+            terms=[Term(name, "t", 1.0, loss_named(name, KLD).of_batch(False)) for name in names],
             streams={"t": Stream(targets.source(), targets.validation(), 4, complete)},
             epochs=3,
             optimizer=lambda steps: keras.optimizers.Adam(1e-2),

@@ -19,7 +19,8 @@ from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.finetune import finetune
-from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, Step, plan
+from xtremedistil.distil.losses import REPRESENTATION, loss_named
+from xtremedistil.distil.strategies import STRATEGIES, Step, plan
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.run_parts import Layout
 from xtremedistil.experiments.targets import RunTargets
@@ -184,7 +185,6 @@ class Run:
     def student_shape(self) -> StudentShape:
         """The student's sizes."""
         student = self.config.student
-        linear = self.config.distillation.representation_loss == "mse"
         return StudentShape(
             vocabulary_size=len(self.data.pieces),
             embedding_dim=student.embedding_dim,
@@ -193,7 +193,7 @@ class Run:
             classes=len(self.data.labels),
             task=self.config.data.task,
             heads_on=student.heads_on,
-            projection="linear" if linear else "gelu",
+            projection=loss_named(REPRESENTATION, self.config.distillation).projection,
             encoder=student.student,
             depth=student.depth,
         )
