@@ -230,7 +230,8 @@ class Run:
             forward = forwards.setdefault(head, forward_of(model, head, self.data.rows))
             dev = self.data.split("dev", cut=False, language=language)
             prediction = predict(forward, dev, self.data.labels)
-            scores, _ = score(prediction, dev, self.data.labels, self.data.summary["languages"])
+            languages = self.data.summary["languages"]
+            scores, _ = score(prediction, dev, self.data.labels, languages, details=False)
             return scores[self.metric_name]["mean"]
 
         data = DistillationData(
@@ -262,7 +263,8 @@ class Run:
             rows = self.data.split("dev", cut=False, language=step.language)
             forward = forward_of(self.step_model(number), step.head, self.data.rows)
             prediction = predict(forward, rows, self.data.labels)
-            scores, _ = score(prediction, rows, self.data.labels, self.data.summary["languages"])
+            languages = self.data.summary["languages"]
+            scores, _ = score(prediction, rows, self.data.labels, languages, details=False)
             per_language |= scores[self.metric_name]["per_language"]
         listed = list(per_language.values())
         mean, std = float(np.mean(listed)), float(np.std(listed))

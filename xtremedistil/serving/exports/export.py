@@ -13,7 +13,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.scoring.metrics import entity_scores
+from xtremedistil.scoring.metrics import Truth, score
 from xtremedistil.serving.exports import litert, onnx_folder
 from xtremedistil.serving.exports.litert import load_litert, write_litert
 from xtremedistil.serving.exports.onnx_folder import load_onnx, record_check, write_onnx
@@ -24,7 +24,6 @@ from xtremedistil.students.folder import Codec, StudentFolder
 QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8"), "litert": ("none", "int8")}
 FORMATS = tuple(QUANTIZE)
 _CHECKED_TEXTS = 1000
-_SCORES = ("student", "export")
 _CARDS = {"onnx": onnx_folder.CARD, "litert": litert.CARD}
 
 
@@ -82,9 +81,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
     files.remove(part)
     try:
         whole = Predictor(student.codec, keras_network(options.model), student.shape.kind.window)
-        report = check(whole, _write(student, part, options), examples)
-        if not options.data:  # the labels of the embedded corpus are not the student's
-            report = {k: v for k, v in report.items() if k not in _SCORES}
+        # the labels of the embedded corpus are not the student's
+        report = check(whole, _write(student, part, options), examples, bool(options.data))
         if options.format != "saved_model":
             record_check(os.path.join(part, _CARDS[options.format]), report)
         files.remove(options.output)
@@ -133,12 +131,15 @@ def saved_model_network(folder: str) -> Network:
     return network
 
 
-def check(student: Predictor, exported: Predictor, examples: Sequence[Example]) -> dict[str, Any]:
+def check(
+    student: Predictor, exported: Predictor, examples: Sequence[Example], labeled: bool
+) -> dict[str, Any]:
     """Compares an export with its student on the same texts.
 
     Args:
         student, exported: both, of one codec.
         examples: texts with their words and labels.
+        labeled: whether the labels are of the student's task.
 
     Returns:
         `texts`, `max_logit_difference` and `mean_logit_difference` over all wordpieces (texts for
@@ -157,25 +158,20 @@ def check(student: Predictor, exported: Predictor, examples: Sequence[Example]) 
     logits = [predictor.logits(rows) for predictor in (student, exported)]
     tags = [labels.decode(values[places]) for values in logits]
     difference = np.abs(logits[0] - logits[1])
-    scores = [_score(found, examples, codec) for found in tags]
+    scores = [_score(found, examples, codec) for found in tags] if labeled else []
     return {
         "texts": len(examples),
         "max_logit_difference": float(difference.max(initial=0)),
         "mean_logit_difference": float(difference.mean()) if difference.size else 0.0,
         "identical_tags": 100 * float(np.mean(tags[0] == tags[1])) if len(places) else 100.0,
-        "student": scores[0],
-        "export": scores[1],
+        **dict(zip(("student", "export"), scores, strict=False)),
     }
 
 
 def _score(found: np.ndarray, examples: Sequence[Example], codec: Codec) -> float:
     """F1 or accuracy in percent."""
-    names = np.array(codec.labels.names, object)[found]
-    if codec.labels.task == "classification":
-        return 100 * float(np.mean([[n] == e.tags for n, e in zip(names, examples, strict=True)]))
-    ends = np.cumsum([len(example.words) for example in examples])[:-1]
-    predicted = [part.tolist() for part in np.split(names, ends)]
-    languages = sorted({example.language for example in examples})
-    index = np.array([languages.index(example.language) for example in examples])
-    scores, _ = entity_scores([list(e.tags) for e in examples], predicted, index, languages)
-    return scores["f1"]["mean"]
+    true = [example.tags for example in examples]
+    names = list(dict.fromkeys([*codec.labels.names, *(tag for own in true for tag in own)]))
+    truth = Truth.from_tags(codec.labels.task, names, true, [e.language for e in examples])
+    scores, _ = score(truth, found, details=False)
+    return scores["f1" if codec.labels.task == "ner" else "accuracy"]["mean"]
