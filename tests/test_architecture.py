@@ -22,7 +22,7 @@ ROOMS = {
     "distil": _BELOW_MODELS | {"students", "scoring", "training"},
     "serving.python": _SERVING,
     "serving.graph": _SERVING,
-    "serving.exports": _SERVING | {"scoring", "serving.graph"},
+    "serving.exports": _SERVING | {"config", "scoring", "serving.graph"},
     "serving": _SERVING | {"serving.graph", "serving.exports"},
     "report": {"runtime"},
 }

@@ -9,6 +9,7 @@ from test_serving import make
 
 from xtremedistil.cli import commands
 from xtremedistil.runtime.errors import ConfigError, DataError
+from xtremedistil.serving.exports.options import ExportOptions
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_evaluate_scores_each_language(student, data, capsys):
 
 def test_export_writes_what_predict_reads(student, tmp_path, capsys):
     out = str(tmp_path / "onnx")
-    commands.export(commands.ExportCommandOptions(student, out, format="onnx"))
+    commands.export(ExportOptions(student, out, format="onnx"))
     (tmp_path / "a.txt").write_text("Anna rests in Paris.\n")
     found = []
     for model in (student, out):
@@ -59,7 +60,7 @@ def test_export_writes_what_predict_reads(student, tmp_path, capsys):
         found.append(capsys.readouterr().out)
     assert found[0] == found[1]
     with pytest.raises(ConfigError, match="must name folders"):
-        commands.export(commands.ExportCommandOptions())
+        ExportOptions()
 
 
 def test_a_command_without_its_folder_says_so():

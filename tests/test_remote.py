@@ -47,7 +47,8 @@ def export_in_memory():
 
     import xtremedistil
     from xtremedistil.experiments.main import execute
-    from xtremedistil.serving.exports.export import ExportOptions, export
+    from xtremedistil.serving.exports.export import export
+    from xtremedistil.serving.exports.options import ExportOptions
 
     results = execute(config_in_memory(stage="all"))
     assert files.read_json("ram://out/results.json")["steps"] == results["steps"]

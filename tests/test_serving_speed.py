@@ -4,11 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from xtremedistil.benchmark import models as candidates
-from xtremedistil.benchmark import speed, throughput
+from xtremedistil.benchmark import candidates, speed, throughput
 from xtremedistil.benchmark import table as speed_table
 from xtremedistil.benchmark.bert_onnx import build_bert
-from xtremedistil.benchmark.models import MULTILINGUAL_BERT, POOLER
+from xtremedistil.benchmark.candidates import MULTILINGUAL_BERT, POOLER
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.onnx_model import onnxruntime

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil.benchmark.models import Candidate, student_candidates, teacher_candidates
+from xtremedistil.benchmark.candidates import Candidate, student_candidates, teacher_candidates
 from xtremedistil.benchmark.throughput import (
     LENGTH,
     serving_memory,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xtremedistil.benchmark.models import PLAIN_TEACHER
+from xtremedistil.benchmark.candidates import PLAIN_TEACHER
 
 
 def format_results(results: dict[str, Any]) -> str:

@@ -17,6 +17,9 @@ from xtremedistil.config import Config
 from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports.options import ExportOptions
+from xtremedistil.serving.exports.registry import quantizations
+from xtremedistil.serving.load import AUTO, backend_names
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,11 @@ class PredictorOptions(Checked):
 
     model: str = option("", "Folder of a student, of an ONNX or LiteRT export, or of a run.")
     backend: str = option(
-        "auto",
-        "What runs the network. auto: ONNX Runtime where it is installed, else Keras.",
-        choices=("auto", "onnx", "keras"),
+        AUTO,
+        "What runs the network. auto: the fastest that is installed, such as onnx; else Keras.",
+        choices=backend_names(),
     )
-    quantize: str = option("none", "Weights in ONNX Runtime.", choices=("none", "int8"))
+    quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
 
 
 def _predictor(given: PredictorOptions, threads: int = 0) -> Any:
@@ -137,33 +140,12 @@ def evaluate(given: EvaluateOptions) -> None:
     print(f"{name} {mean:.2f} (std. dev. {std:.2f}), {scores['sentences']:,} sentences")
 
 
-@dataclass(frozen=True)
-class ExportCommandOptions(Checked):
-    """Flags of `export`."""
-
-    model: str = option("", "Folder of a student.")
-    output_dir: str = option("", "Folder of the export; what is there is replaced.")
-    format: str = option("saved_model", "What to write.", choices=("saved_model", "onnx", "litert"))
-    quantize: str = option(
-        "none", "int8: quantized weights (onnx and litert).", choices=("none", "int8")
-    )
-    data: str = option(
-        "", "Labeled file to compare student and export on; empty: the embedded corpus."
-    )
-    jit_compile: bool = option(False, "Compile the SavedModel's network with XLA.")
-
-
-def export(given: ExportCommandOptions) -> None:
+def export(given: ExportOptions) -> None:
     """Exports a student, and compares the export with it."""
     quiet_tensorflow()
-    from xtremedistil.serving.exports.export import ExportOptions
     from xtremedistil.serving.exports.export import export as write_export
 
-    if not given.model or not given.output_dir:
-        raise ConfigError("--model and --output_dir must name folders.")
-    settings = (given.format, given.quantize, given.data, given.jit_compile)
-    found = write_export(ExportOptions(given.model, given.output_dir, *settings))
-    for name, value in found.items():
+    for name, value in write_export(given).items():
         logging.info("%-22s %s", name, f"{value:.4g}" if isinstance(value, float) else value)
     logging.info("written: %s", given.output_dir)
 
@@ -284,7 +266,7 @@ def fetch(given: FetchOptions) -> None:
 COMMANDS = {
     "predict": Command("texts in, entities or classes out", PredictOptions, predict),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
-    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportCommandOptions, export),
+    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
     "benchmark": Command("speed of student and teacher", BenchmarkCommandOptions, benchmark),
     "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),

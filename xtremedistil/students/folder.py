@@ -4,7 +4,7 @@ ids and logits into labels. Needs no TensorFlow, so that a deployed student can 
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -90,7 +90,7 @@ def read_described(
     folder: str,
     name: str,
     kind: str,
-    version: int,
+    versions: Sequence[int],
     needed: tuple[str, ...],
     read: Callable[[dict[str, Any]], _Read],
 ) -> _Read:
@@ -100,7 +100,7 @@ def read_described(
         folder: the folder.
         name: of the JSON file, which holds `format` and `files`.
         kind: what the folder should be, for the errors.
-        version: the `format` that is understood.
+        versions: each `format` that is understood.
         needed: files that must be among those described, beside those of the tokenization.
         read: makes the result from the JSON file's content, once the files are checked.
 
@@ -113,9 +113,10 @@ def read_described(
         raise ArtifactError(f"{folder}: not {kind}: no {name}. Received: {received}")
     content = files.read_json(path)
     with descriptions_checked(path, kind):
-        if content["format"] != version:
+        if content["format"] not in versions:
+            legal = " or ".join(map(str, versions))
             raise ArtifactError(
-                f"{path}: this version reads format {version} of {kind}. Received: "
+                f"{path}: this version reads format {legal} of {kind}. Received: "
                 f"format={content['format']!r}"
             )
         for file in _TOKENIZATION + needed:
@@ -179,7 +180,7 @@ class StudentFolder:
             return cls(folder, shape, content["head"], codec)
 
         needed = (WEIGHTS,)
-        return read_described(folder, BUNDLE, KIND, _FORMAT, needed, read)
+        return read_described(folder, BUNDLE, KIND, (_FORMAT,), needed, read)
 
     def save_description(self, names: tuple[str, ...]) -> None:
         """Writes the JSON file that describes the folder; its files must be there."""

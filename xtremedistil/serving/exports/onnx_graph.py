@@ -19,11 +19,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports.record import INT8, NONE
 from xtremedistil.students.shape import StudentShape
 
-INPUTS, OUTPUT = ("ids", "lengths"), "logits"
-FLOAT32, INT8 = "none", "int8"
+OUTPUT = "logits"
 _OPSET, _IR = 20, 9
 _CONTRIB = "com.microsoft"
 # Weights have 7 bits: without VNNI, processors add two products of uint8 and int8 in 16 bits, and
@@ -54,24 +53,16 @@ class _Graph:
 
 
 def build(
-    shape: StudentShape, weights: Mapping[str, np.ndarray], head: str, quantize: str = FLOAT32
+    shape: StudentShape, weights: Mapping[str, np.ndarray], head: str, quantize: str = NONE
 ) -> onnx.ModelProto:
-    """The graph of a student.
+    """The graph of a student whose encoder is one bidirectional LSTM.
 
     Args:
         shape: its sizes.
         weights: by name, as in its folder.
         head: the head that it kept.
         quantize: `none` or `int8`.
-
-    Raises:
-        ConfigError: the student is not a BiLSTM.
     """
-    if shape.kind.lstm is None:
-        raise ConfigError(
-            "the ONNX export is for BiLSTM students; export this one as saved_model. Received: "
-            f"encoder={shape.encoder}"
-        )
     graph, int8 = _Graph(), quantize == INT8
     ids = graph.add("Transpose", ["ids"], "ids_by_step", perm=[1, 0])
     states = (_int8_states if int8 else _float_states)(graph, shape, weights, ids)
