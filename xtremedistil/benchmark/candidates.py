@@ -4,7 +4,7 @@ in every form in which it can be served."""
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -53,14 +53,12 @@ class Candidate:
         run: from `(batch, 32)` int32 ids to logits, when it returns.
         parameters: weights.
         bytes: of the file that holds them.
-        times: milliseconds of each call, by batch size.
     """
 
     name: str
     run: Callable[[np.ndarray], Any]
     parameters: int
     bytes: int
-    times: dict[int, list[float]] = field(default_factory=dict)
 
 
 def _compiled(model: Callable, jit_compile: bool = False) -> Callable[[np.ndarray], Any]:
