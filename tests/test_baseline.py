@@ -1,5 +1,6 @@
 """The loss of one answer for all texts, and what is said of a stage that ends no lower."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,25 +9,27 @@ import pytest
 from xtremedistil.config import DistillationConfig
 from xtremedistil.distil import baseline, distiller, losses
 from xtremedistil.distil.baseline import constant_loss
+from xtremedistil.distil.losses import LOSSES, loss_named
 from xtremedistil.distil.strategies import steps_of
 from xtremedistil.report.summary import learned
 
+DIVERGENCES = [loss.divergence for loss in LOSSES if loss.divergence is not None]
 ROWS = np.array([[0.0, 0.0], [math.log(3), 0.0]], np.float32)  # softmaxed: 1/2 1/2, and 3/4 1/4
 
 
 def test_the_best_constant_is_the_mean():
     three = math.log(3)
-    assert constant_loss("mse", ROWS) == pytest.approx((three / 2) ** 2 / 2)
-    assert constant_loss("logits", ROWS) == pytest.approx(0.5 * (three / 2) ** 2)
+    assert constant_loss(baseline.MEAN_SQUARES, ROWS) == pytest.approx((three / 2) ** 2 / 2)
+    assert constant_loss(baseline.HALF_SQUARES, ROWS) == pytest.approx(0.5 * (three / 2) ** 2)
     first = 0.5 * math.log(0.5 / 0.625) + 0.5 * math.log(0.5 / 0.375)
     second = 0.75 * math.log(0.75 / 0.625) + 0.25 * math.log(0.25 / 0.375)
-    assert constant_loss("kld", ROWS) == pytest.approx((first + second) / 2)
+    assert constant_loss(baseline.KL_OF_SOFTMAX, ROWS) == pytest.approx((first + second) / 2)
 
 
 def test_the_same_answer_everywhere_leaves_nothing():
     same = np.repeat(np.array([[9.0, -3.0, 0.5]], np.float16), 7, axis=0)
-    for kind in ("kld", "mse", "logits"):
-        assert constant_loss(kind, same) == pytest.approx(0, abs=1e-12)
+    for divergence in DIVERGENCES:
+        assert constant_loss(divergence, same) == pytest.approx(0, abs=1e-12)
 
 
 def test_it_is_the_loss_that_training_would_show(monkeypatch):
@@ -35,14 +38,24 @@ def test_it_is_the_loss_that_training_would_show(monkeypatch):
     mean = targets.astype(np.float64).mean(axis=0)
     softmaxed = np.exp(targets.astype(np.float64))
     softmaxed /= softmaxed.sum(axis=1, keepdims=True)
-    for kind, answer, loss in (
-        ("kld", np.log(softmaxed.mean(axis=0)), losses.representation_loss),
-        ("mse", mean, losses.squared_representation_loss),
-        ("logits", mean, losses.logit_loss),
-    ):
-        constant = np.broadcast_to(answer, targets.shape)
-        expected = float(loss(constant, targets, np.ones(50)))
-        assert constant_loss(kind, targets) == pytest.approx(expected, rel=1e-5)
+    answers = {losses.representation_loss: np.log(softmaxed.mean(axis=0))}
+    assert len(DIVERGENCES) == 3
+    for loss in LOSSES:
+        if loss.divergence is not None:
+            constant = np.broadcast_to(answers.get(loss.function, mean), targets.shape)
+            expected = float(loss.function(constant, targets, np.ones(50)))
+            assert constant_loss(loss.divergence, targets) == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_value_of_the_flag_chooses_one_loss():
+    (field,) = (
+        f for f in dataclasses.fields(DistillationConfig) if f.name == "representation_loss"
+    )
+    values = [loss.option[1] for loss in LOSSES if loss.option]
+    assert field.metadata["choices"] == tuple(values)
+    for value in values:
+        chosen = loss_named("representation", DistillationConfig(representation_loss=value))
+        assert chosen.option == ("representation_loss", value)
 
 
 @pytest.mark.parametrize(

@@ -37,15 +37,20 @@ def training():
     gradients that are always clipped, as a teacher is tuned."""
     import keras
 
+    from xtremedistil.config import DistillationConfig
     from xtremedistil.data.batches import InMemory
-    from xtremedistil.distil.distiller import LABELED, TRANSFER, _term
+    from xtremedistil.distil.distiller import LABELED, TRANSFER
+    from xtremedistil.distil.losses import loss_named
     from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION
     from xtremedistil.training.task import Stream, Term, Training
 
     kinds = ((LABELS, LABELED), (LOGITS, TRANSFER), (REPRESENTATION, TRANSFER))
     return Training(
         name="student",
-        terms=[Term(name, stream, 1.0, _term(name, "kld", False)) for name, stream in kinds],
+        terms=[
+            Term(name, stream, 1.0, loss_named(name, DistillationConfig()).of_batch(False))
+            for name, stream in kinds
+        ],
         streams={
             TRANSFER: Stream(InMemory(rows_of(129, 0, False)), rows_of(33, 1, False), 16),
             # a batch of one sentence leaves a device without any

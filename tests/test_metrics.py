@@ -4,67 +4,126 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqeval.metrics import f1_score, precision_score, recall_score
-from seqeval.scheme import IOB2
+from seqeval.metrics import classification_report
+from seqeval.metrics.sequence_labeling import get_entities
+from seqeval.scheme import IOB2, Entities
 
+from xtremedistil.scoring import metrics
 from xtremedistil.scoring.metrics import (
-    accuracy_scores,
-    count_entities,
-    entity_scores,
+    Truth,
+    classes_of,
     kept_interval,
-    precision_recall_f1,
+    score,
 )
+from xtremedistil.scoring.spans import count_entities
 
-TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+IOB2_TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER", "B-art-work", "I-art-work"]
+IOBES_TAGS = ["S-PER", "E-PER", "S-LOC", "E-LOC", "X", "[PAD]", *IOB2_TAGS]
 sentences = st.lists(
-    st.lists(st.tuples(*[st.sampled_from(TAGS)] * 2), min_size=1, max_size=8),
-    min_size=1,
-    max_size=6,
+    st.lists(st.tuples(*[st.sampled_from(IOB2_TAGS)] * 2), max_size=8), min_size=1, max_size=6
 )
 
 
-@settings(max_examples=200, deadline=None)
+def truth_of(tags, languages=None, names=IOB2_TAGS):
+    return Truth.from_tags("ner", names, tags, languages or ["de"] * len(tags))
+
+
+def spans_of(tags, strict):
+    """What seqeval finds in one sentence."""
+    if strict:
+        return {entity.to_tuple()[1:] for entity in Entities([tags], IOB2).entities[0]}
+    return set(get_entities(tags))
+
+
+@pytest.mark.parametrize(("strict", "tags"), [(False, IOBES_TAGS), (True, IOB2_TAGS)])
+def test_counts_are_seqevals_on_thousands_of_random_sentences(strict, tags):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 12, 3000)
+    names = [name for name in tags if name not in ("X", "[PAD]")]  # markers are never chosen
+    # mostly what the truth says, so that many entities agree
+    true = [rng.choice(names, n).tolist() for n in lengths]
+    found = [
+        [b if rng.random() < 0.3 else a for a, b in zip(t, rng.choice(names, len(t)))] for t in true
+    ]
+    offsets = np.cumsum([0, *lengths])
+    counted = count_entities(*(classes_of(t, tags) for t in (true, found)), offsets, tags, strict)
+    assert counted.types == ("LOC", "PER", "art-work")
+    assert counted.counts[..., 0].sum() > 1000
+    for row, pair in zip(counted.counts, zip(true, found)):
+        gold, guessed = (spans_of(t, strict) for t in pair)
+        for kind, (correct, predicted, wanted) in zip(counted.types, row.tolist()):
+            own = [{span for span in side if span[0] == kind} for side in (gold, guessed)]
+            assert (correct, predicted, wanted) == (len(own[0] & own[1]), len(own[1]), len(own[0]))
+
+
+@settings(max_examples=100, deadline=None)
 @given(sentences)
-def test_counts_give_seqevals_scores_in_both_modes(pairs):
-    true = [[a for a, _ in sentence] for sentence in pairs]
-    predicted = [[b for _, b in sentence] for sentence in pairs]
-    for strict, options in ((False, {}), (True, {"mode": "strict", "scheme": IOB2})):
-        counts = count_entities(true, predicted, strict).counts.sum(axis=(0, 1))
-        ours = precision_recall_f1(counts)
-        options = options | {"zero_division": 0}
-        theirs = [
-            score(true, predicted, **options) for score in (precision_score, recall_score, f1_score)
-        ]
-        np.testing.assert_allclose(ours, 100 * np.array(theirs), atol=1e-9)
+def test_scores_are_those_of_seqevals_report_in_both_modes(pairs):
+    true, found = ([[pair[side] for pair in sentence] for sentence in pairs] for side in (0, 1))
+    truth = truth_of(true)
+    scores, _ = score(truth, classes_of(found, IOB2_TAGS))
+    for strict, name in ((False, "f1"), (True, "f1_strict")):
+        options = {"mode": "strict", "scheme": IOB2} if strict else {}
+        if not any(spans_of(tags, strict) for tags in true):
+            continue  # seqeval has no report without a true entity
+        report = classification_report(true, found, output_dict=True, zero_division=0, **options)
+        average = report.pop("micro avg")
+        assert scores[name]["mean"] == pytest.approx(100 * average["f1-score"])
+        if not strict:
+            assert scores["precision"]["mean"] == pytest.approx(100 * average["precision"])
+            assert scores["recall"]["mean"] == pytest.approx(100 * average["recall"])
+            for kind, value in scores["f1_per_type"].items():
+                assert value == pytest.approx(100 * report.get(kind, {"f1-score": 0})["f1-score"])
 
 
 def test_scores_by_language_and_type():
     true = [["B-LOC", "O"], ["B-PER", "I-PER"], ["B-LOC", "B-PER"]]
-    predicted = [["B-LOC", "O"], ["B-PER", "O"], ["B-LOC", "O"]]
-    scores, counts = entity_scores(true, predicted, np.array([0, 1, 1]), ["de", "en", "fr"])
+    found = [["B-LOC", "O"], ["B-PER", "O"], ["B-LOC", "O"]]
+    scores, counts = score(truth_of(true, ["de", "en", "en"]), classes_of(found, IOB2_TAGS))
     assert counts.tolist() == [[1, 1, 1], [0, 1, 1], [1, 1, 2]]
     english = 100 * 2 * 1 / (2 + 3)
     assert scores["f1"]["per_language"] == {"de": 100.0, "en": pytest.approx(english)}
     assert scores["f1"]["mean"] == pytest.approx((100 + english) / 2)
-    assert scores["f1"]["std"] == pytest.approx(
-        (100 - english) / 2
-    )  # of the population, not a sample
+    # of the population, not a sample
+    assert scores["f1"]["std"] == pytest.approx((100 - english) / 2)
     assert scores["f1_per_type"] == {"LOC": 100.0, "PER": 0.0}
 
 
 def test_an_orphan_starts_an_entity_except_in_strict_mode():
-    true, predicted = [["B-LOC", "I-LOC"]], [["I-LOC", "I-LOC"]]
-    scores, _ = entity_scores(true, predicted, np.zeros(1, int), ["de"])
+    scores, _ = score(truth_of([["B-LOC", "I-LOC"]]), classes_of([["I-LOC", "I-LOC"]], IOB2_TAGS))
     assert scores["f1"]["mean"] == 100
     assert scores["f1_strict"]["mean"] == 0
 
 
-def test_accuracy_is_f1_of_single_answers():
-    scores, counts = accuracy_scores(
-        np.array([0, 1, 1, 0]), np.array([0, 1, 0, 1]), np.array([0, 0, 0, 1]), ["a", "b"]
+def test_an_entity_ends_with_its_sentence():
+    scores, counts = score(
+        truth_of([["B-LOC"], ["I-LOC", "O"]]), classes_of([["O"], ["I-LOC", "O"]], IOB2_TAGS)
     )
+    assert counts.tolist() == [[0, 0, 1], [1, 1, 1]]
+    assert scores["f1"]["mean"] == pytest.approx(100 * 2 / 3)
+
+
+def test_details_are_left_out_where_nobody_reads_them(monkeypatch):
+    strict = []
+    monkeypatch.setattr(
+        metrics, "count_entities", lambda *a, **k: (strict.append(k), count_entities(*a, **k))[1]
+    )
+    truth, found = truth_of([["B-LOC"]]), np.array([1])
+    whole, short = score(truth, found)[0], score(truth, found, details=False)[0]
+    assert short == {name: whole[name] for name in ("f1", "precision", "recall")}
+    assert strict == [{}, {"strict": True}, {}]
+
+
+def test_accuracy_is_f1_of_single_answers():
+    tags = [["bad"], ["good"], ["good"], ["bad"]]
+    truth = Truth.from_tags("classification", ["bad", "good", "fair"], tags, ["a", "a", "a", "b"])
+    scores, counts = score(truth, np.array([0, 1, 0, 1]))
     assert scores["accuracy"]["per_language"] == {"a": pytest.approx(200 / 3), "b": 0.0}
     assert counts[:, 0].tolist() == [1, 1, 0, 0]
+    # of two answers "bad" one is right, as is one of two texts; of "good" too
+    assert scores["f1_per_class"] == {"bad": 50.0, "good": 50.0, "fair": 0.0}
+    assert scores["precision_per_class"] == scores["recall_per_class"] == scores["f1_per_class"]
+    assert set(score(truth, np.array([0, 1, 0, 1]), details=False)[0]) == {"accuracy"}
 
 
 def test_share_kept_with_its_interval():

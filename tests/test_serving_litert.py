@@ -38,7 +38,7 @@ def test_it_answers_as_the_student_does(student, exported):
     assert_same(found, in_windows(student).tag(TEXTS))
     assert len({tag for tagged in found for tag in tagged.tags}) > 3
     assert report["texts"] == 1000
-    assert files.read_json(f"{folder}/litert.json")["check"] == report
+    assert files.read_json(f"{folder}/card.json")["check"] == report
 
 
 def test_it_has_built_in_operations_alone(exported):
@@ -80,7 +80,7 @@ def test_damaged_files_and_students_that_cannot(exported, tmp_path):
     for name in files.list_folder(folder):
         files.make_folder(str(tmp_path / "cut"))
         files.write_bytes(str(tmp_path / "cut" / name), files.read_bytes(f"{folder}/{name}"))
-    graph, card = (str(tmp_path / "cut" / name) for name in ("student.tflite", "litert.json"))
+    graph, card = (str(tmp_path / "cut" / name) for name in ("student.tflite", "card.json"))
     files.write_bytes(graph, files.read_bytes(graph)[:100])
     with pytest.raises(ArtifactError, match=r"student.tflite: should have .* bytes"):
         xtremedistil.load(str(tmp_path / "cut"))

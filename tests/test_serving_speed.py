@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from xtremedistil.benchmark import models as candidates
-from xtremedistil.benchmark import speed, throughput
+from xtremedistil.benchmark import candidates, clock, speed
 from xtremedistil.benchmark import table as speed_table
-from xtremedistil.benchmark.models import MULTILINGUAL_BERT, POOLER
+from xtremedistil.benchmark.candidates import MULTILINGUAL_BERT, POOLER
+from xtremedistil.benchmark.latency import LENGTH
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.onnx_model import onnxruntime
@@ -34,7 +34,7 @@ def test_every_form_of_the_teacher_gives_its_logits(tmp_path, monkeypatch):
     monkeypatch.setattr(candidates, "MULTILINGUAL_BERT", BertConfig(500, 48, 2, 4, 96))
     labels = LabelSet.from_data(["O", "B-A"], "ner")
     forms = candidates.teacher_candidates(labels, str(tmp_path), 1, lambda text: None)
-    ids = np.random.default_rng(0).integers(1, 500, (2, throughput.LENGTH)).astype(np.int32)
+    ids = np.random.default_rng(0).integers(1, 500, (2, LENGTH)).astype(np.int32)
     plain, *others = [form.run(ids) for form in forms]
     assert len(others) == 3
     assert forms[3].bytes < 0.6 * forms[2].bytes  # positions stay in float32
@@ -57,32 +57,72 @@ def test_sizes_are_those_of_the_paper():
 
 
 def test_spread_of_known_times():
-    found = throughput.spread([float(n) for n in range(101)])
-    assert found == {"median": 50.0, "p5": 5.0, "p95": 95.0, "p99": 99.0, "calls": 101}
+    found = clock.spread([float(n) for n in range(101)])
+    assert found == {"median": 50.0, "low": 5.0, "high": 95.0, "top": 99.0, "calls": 101}
 
 
-def test_rounds_call_every_model_and_fast_ones_no_less():
-    calls = {"a": 0, "b": 0}
+class FakeTime:
+    """A clock that the calls themselves advance."""
 
-    def model(name):
-        def run(ids):
-            assert ids.shape == (32, throughput.LENGTH)
-            assert ids.dtype == np.int32
-            calls[name] += 1
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        self.order = []
+        monkeypatch.setattr(clock, "time", self)
 
-        return speed.Candidate(name, run, 1, 1)
+    def perf_counter(self):
+        return self.now
 
-    models = [model("a"), model("b")]
+    def call(self, name, seconds):
+        def run():
+            self.order.append(name)
+            self.now += seconds
+
+        return run
+
+
+def test_calls_are_timed_in_turns_after_a_warm_up(monkeypatch):
+    time = FakeTime(monkeypatch)
+    calls = {"a": time.call("a", 2.0), "b": time.call("b", 0.5)}
+    found = clock.time_calls(calls, clock.Pace(3, warm_up=1))
+    assert found == {"a": [2000.0] * 3, "b": [500.0] * 3}
+    assert time.order == ["a", "b"] * 4
+    assert clock.median_seconds(calls["b"], 4) == 0.5
+    assert time.order[8:] == ["b"] * 5
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.0, 3), (9.0, 4), (None, 50)])
+def test_rounds_end_when_the_time_is_over(monkeypatch, seconds, rounds):
+    time = FakeTime(monkeypatch)
+    found = clock.time_calls({"a": time.call("a", 2.5)}, clock.Pace(50, seconds))
+    assert len(found["a"]) == rounds
+
+
+def test_a_fast_call_is_timed_more_often(monkeypatch):
+    time = FakeTime(monkeypatch)
+    calls = {"slow": time.call("slow", 8.0), "fast": time.call("fast", 0.5)}
+    found = clock.time_calls(calls, clock.Pace(rounds=5, warm_up=2, calls=15))
+    # a quarter of 8 seconds is 4 fast calls, until all 15 are made
+    assert {name: len(times) for name, times in found.items()} == {"slow": 5, "fast": 15}
+    assert time.order[6:] == [*(["slow"] + ["fast"] * 4) * 3, "slow", *["fast"] * 3, "slow"]
+
+
+def test_candidates_are_timed_on_batches_of_one_length():
+    shapes = []
+
+    def run(ids):
+        shapes.append((ids.shape, ids.dtype))
+
+    models = [speed.Candidate(name, run, 1, 1) for name in "ab"]
     options = speed.BenchmarkOptions(queries=640, runs=5, seconds=60)
-    speed.time_rounds(models, 32, options)
-    for candidate in models:
-        assert 3 <= len(candidate.times[32]) <= 20
-        assert calls[candidate.name] == len(candidate.times[32]) + 3  # 2 to warm up, 1 to gauge
+    found = speed.time_candidates(models, 32, options)
+    assert set(shapes) == {((32, LENGTH), np.dtype(np.int32))}
+    assert all(5 <= len(times) <= 20 for times in found.values())
+    assert set(found) == {"a", "b"}
 
 
 def test_the_table_compares_with_the_plain_and_the_best_teacher():
     def row(parameters, one, many):
-        times = {"p5": 0.0, "p95": 9.0, "p99": 9.0, "calls": 5}
+        times = {"low": 0.0, "high": 9.0, "top": 9.0, "calls": 5}
         return {
             "parameters": parameters,
             "bytes": 4 * parameters,
@@ -90,7 +130,7 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
             "batch_32": {"median": many, **times},
         }
 
-    spread = {"median": 1.0, "p99": 2.0}
+    spread = {"median": 1.0, "top": 2.0}
     results = {
         "machine": {"cpu": "a CPU", "threads": 2, "load": 0.0},
         "models": {

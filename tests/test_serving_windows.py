@@ -1,5 +1,7 @@
 """Long texts: the graph's windows are those of Python, and a SavedModel answers as Python does."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,8 +14,8 @@ from xtremedistil.data import windows as python_windows
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.serving.graph import saved_model
 from xtremedistil.serving.graph import windows as window_graph
-from xtremedistil.serving.python import keras_network
 from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.students.registry import KINDS
 
 CLS, SEP = 900, 901
 
@@ -80,8 +82,8 @@ BATCHES = ([LONG], ["Anna in Paris", LONG, "", LONG[:90]], ["Maria lives in Köl
     [("ner", "bilstm"), ("ner", "transformer"), ("classification", "bilstm")],
 )
 def test_the_saved_model_reads_long_texts_as_python_does(task, encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_network, "WINDOW_PIECES", 64)
-    monkeypatch.setattr(keras_network, "_TRANSFORMER_WINDOW", 32)
+    short = dataclasses.replace(KINDS[encoder], window=64 if encoder == "bilstm" else 32)
+    monkeypatch.setitem(KINDS, encoder, short)
     monkeypatch.setattr(window_graph, "PIECES_AT_ONCE", 256)
     monkeypatch.setattr(saved_model, "PIECES_AT_ONCE", 256)
     student = make(tmp_path / "student", task, encoder=encoder, embedding_dim=24)

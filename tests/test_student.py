@@ -6,6 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from xtremedistil.config import StudentConfig
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.students.registry import KINDS
 from xtremedistil.students.student import (
     LABEL_HEAD,
     LOGIT_HEAD,
@@ -15,6 +18,7 @@ from xtremedistil.students.student import (
     deployed,
     set_trainable,
 )
+from xtremedistil.students.transformer import attention_heads
 
 # Tables 15 (BiLSTM) and 16: (E, H) -> millions of parameters, as printed there.
 TABLE_15 = {
@@ -143,7 +147,31 @@ def test_the_transformer_has_the_same_interface(task):
 
 
 def test_attention_heads_divide_the_width():
-    heads = [
-        dataclasses.replace(TINY_TRANSFORMER, embedding_dim=e).attention_heads for e in (96, 50, 7)
-    ]
-    assert heads == [12, 2, 1]
+    assert [attention_heads(width) for width in (96, 50, 7)] == [12, 2, 1]
+
+
+def test_a_transformers_arithmetic():
+    # two blocks, five pieces of width 24: 12 matrices of 24 x 24, and 5 keys and 5 values each
+    by_hand = 2 * 5 * (12 * 24 * 24 + 2 * 5 * 24)
+    assert TINY_TRANSFORMER.kind.multiplications(TINY_TRANSFORMER, 5) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"encoder": "gru"}, "one of bilstm, transformer. Received: encoder='gru'"),
+        ({"embedding_dim": 0}, "embedding_dim=0"),
+        ({"hidden_size": 0}, "hidden_size=0"),
+        ({"hidden_size": 8.0}, "hidden_size=8.0"),
+        ({"encoder": "transformer", "depth": 0}, "depth=0"),
+        ({"encoder": "transformer", "hidden_size": -1}, "hidden_size=-1"),
+    ],
+)
+def test_shapes_that_no_student_has(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        dataclasses.replace(SMALL, **wrong)
+
+
+def test_every_name_of_the_flag_is_a_kind():
+    (field,) = (f for f in dataclasses.fields(StudentConfig) if f.name == "student")
+    assert field.metadata["choices"] == tuple(KINDS)

@@ -11,8 +11,7 @@ from xtremedistil.config import Config, DistillationConfig
 from xtremedistil.data.batches import epoch_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import HAS_CLASS
-from xtremedistil.distil.distiller import _term
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION, steps_of
+from xtremedistil.distil.losses import LOGITS, REPRESENTATION, loss_named
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,
@@ -31,6 +30,7 @@ from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
 SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]
+KLD, MSE = (DistillationConfig(representation_loss=kind) for kind in ("kld", "mse"))
 ROWS = np.arange(1000, dtype=np.int32)
 
 
@@ -143,21 +143,25 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     stored = make(folders)
     _, part = folders
     config = Config(distillation=DistillationConfig(teacher_layer=3))
-    steps = steps_of(config.distillation)
-    layout = SimpleNamespace(targets=part)
-    data = SimpleNamespace(transfer={"shards": SHARDS})
-    run = SimpleNamespace(config=config, workers=ALONE, layout=layout, steps=steps, data=data)
+    data = SimpleNamespace(prepare_transfer=lambda: {"shards": SHARDS})
+    run = SimpleNamespace(
+        config=config,
+        workers=ALONE,
+        parts=SimpleNamespace(targets=part),
+        wanted_targets=(LOGITS, REPRESENTATION),
+    )
     part.finish({"kinds": ["logits", "states-03"], "seconds": 7})
     looked = []
     monkeypatch.setattr(
         "xtremedistil.experiments.targets.missing_targets", lambda *_: looked.append(1) or {}
     )
-    assert RunTargets(run).make()["seconds"] == 7
+    targets = RunTargets(run, data, teacher=None)
+    assert targets.make()["seconds"] == 7
     assert not looked
     os.truncate(part.path("logits", NAMES[1]), 50)
     with pytest.raises(ArtifactError, match="only this shard is made again"):
         list(epoch_batches(stored.source(), 4, [0]))
-    RunTargets(run).make()
+    targets.make()
     assert looked
     assert missing_targets(["logits", "states-03"], NAMES, part) == {NAMES[1]: ["logits"]}
 
@@ -201,12 +205,13 @@ def test_logits_count_where_the_teacher_has_a_class():
         "logits": np.array([[[9, 9], [2, 0], [0, 4], [7, 7]]], np.float16),
         "states": np.array([[[1, 1], [2, 0], [0, 1], [7, 7]]], np.float16),
     }
-    loss, count = _term(LOGITS, "kld", False)(outputs, batch)
+    logits, states = (loss_named(name, MSE).of_batch(False) for name in (LOGITS, REPRESENTATION))
+    loss, count = logits(outputs, batch)
     assert (float(loss), float(count)) == (pytest.approx((81 + 2 + 8) / 3), 3)
     marked = {**batch, HAS_CLASS: np.array([[0, 1, 1, 0]], np.int8)}
-    loss, count = _term(LOGITS, "kld", False)(outputs, marked)
+    loss, count = logits(outputs, marked)
     assert (float(loss), float(count)) == (pytest.approx((2 + 8) / 2), 2)
-    loss, count = _term(REPRESENTATION, "mse", False)(outputs, marked)  # of all real pieces
+    loss, count = states(outputs, marked)  # of all real pieces
     assert (float(loss), float(count)) == (pytest.approx((1 + 2 + 0.5) / 3), 3)
 
 
@@ -245,10 +250,10 @@ def test_live_targets_give_the_losses_of_stored_ones(folders, tmp_path):
     for targets, complete in ((stored, None), (live, live.complete)):
         shape = StudentShape(60, 6, 5, 5, 3)
         student = build_student(shape, dropout=0.2, seed=1)
-        losses = (LOGITS, REPRESENTATION)
+        names = (LOGITS, REPRESENTATION)
         training = Training(
             name="live",
-            terms=[Term(loss, "t", 1.0, _term(loss, "kld", False)) for loss in losses],
+            terms=[Term(name, "t", 1.0, loss_named(name, KLD).of_batch(False)) for name in names],
             streams={"t": Stream(targets.source(), targets.validation(), 4, complete)},
             epochs=3,
             optimizer=lambda steps: keras.optimizers.Adam(1e-2),

@@ -117,16 +117,18 @@ def measure_epoch(
     """One epoch of a stage, and the start of a run that goes on in the middle of it."""
     import keras
 
+    from xtremedistil.config import DistillationConfig
     from xtremedistil.data.batches import epoch_batches
-    from xtremedistil.distil.distiller import _term
+    from xtremedistil.distil.losses import loss_named
     from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training.loop import train
     from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
     model = build_student(StudentShape(PIECES, 50, hidden, WIDTH, CLASSES), 0.2)
+    of_batch = loss_named(loss, DistillationConfig()).of_batch(False)
     training = Training(
         name=f"{number:,} sentences: {loss}",
-        terms=[Term(loss, "transfer", 1.0, _term(loss, "kld", False))],
+        terms=[Term(loss, "transfer", 1.0, of_batch)],
         streams={"transfer": Stream(stored.source(), stored.validation(), batch_size)},
         epochs=1,
         optimizer=lambda steps: keras.optimizers.Adam(1e-3),

@@ -26,9 +26,10 @@ def measure(
     import keras
     import numpy as np
 
+    from xtremedistil.config import DistillationConfig
     from xtremedistil.data.batches import InMemory
     from xtremedistil.data.ragged import Ragged
-    from xtremedistil.distil.distiller import _term
+    from xtremedistil.distil.losses import loss_named
     from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training.loop import train
     from xtremedistil.training.task import LoopOptions, Stream, Term, Training
@@ -41,9 +42,10 @@ def measure(
     held_out = rows.take(np.arange(64))
     with workers.scope():
         model = build_student(StudentShape(5000, 50, 100, 384, 11), 0.2)
+    loss = loss_named("representation", DistillationConfig())
     training = Training(
         name=distribution,
-        terms=[Term("representation", "t", 1.0, _term("representation", "kld", False))],
+        terms=[Term(loss.name, "t", 1.0, loss.of_batch(False))],
         streams={"t": Stream(InMemory(rows), held_out, batch_size)},
         epochs=3,
         optimizer=lambda steps: keras.optimizers.Adam(1e-3),

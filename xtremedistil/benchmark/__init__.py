@@ -1,1 +1,1 @@
-"""Speed, measured side by side: one clock, models in every form, one table."""
+"""Speed, measured side by side: one clock, candidates in every form, one table."""

@@ -1,65 +1,83 @@
-"""Latency, measured as Section 6.2 does: batches of sentences of one length, on this machine, in
-one process."""
+"""The one place where calls are timed: warmed up, in rounds through all of them, so that a
+disturbance of the machine meets all alike; and what is told of the times."""
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-LENGTH = 32
-ROUNDS = {1: 50, 32: 15}
-_WARM_UP = 5
+_LEAST_CALLS = 3  # of each, whatever the time
 
 
-def latencies(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Times calls in rounds, each once a round, so that a disturbance of the machine meets all.
+@dataclass(frozen=True)
+class Pace:
+    """How long to time calls.
+
+    Attributes:
+        rounds: through all calls, at the most.
+        seconds: rounds end when it is over, and every call was timed a few times; None: never.
+        warm_up: calls of each before any is timed, which trace, compile and fill caches.
+        calls: of each, at the most; None: one a round.
+    """
+
+    rounds: int
+    seconds: float | None = None
+    warm_up: int = 5
+    calls: int | None = None
+
+
+def time_calls(calls: Mapping[str, Callable[[], object]], pace: Pace) -> dict[str, list[float]]:
+    """Times calls side by side.
+
+    Where `pace.calls` is given, a round lasts about as long for every call as a quarter of the
+    slowest one's, so that a fast one is called more often.
 
     Args:
         calls: by name, what does the work and returns when it is done.
-        rounds: timed calls of each, after a warm-up.
+        pace: how long.
 
     Returns:
-        By name, `median`, `low` and `high` (5 and 95 percent) in milliseconds.
+        By name, the milliseconds of each call.
     """
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    each = dict.fromkeys(calls, 1)
     for call in calls.values():
-        for _ in range(_WARM_UP):
+        for _ in range(pace.warm_up):
             call()
-    for _ in range(rounds):
+    if pace.calls is not None:
+        costs = {name: _milliseconds(call) for name, call in calls.items()}
+        slowest = max(costs.values())
+        each = {name: max(1, round(slowest / 4 / cost)) for name, cost in costs.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    end = np.inf if pace.seconds is None else time.perf_counter() + pace.seconds
+    for number in range(1, pace.rounds + 1):
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(1000 * (time.perf_counter() - start))
-    results = {}
-    for name, own in times.items():
-        low, median, high = np.percentile(own, [5, 50, 95]).tolist()
-        results[name] = {"median": median, "low": low, "high": high}
-    return results
+            own = times[name]
+            left = each[name] if pace.calls is None else pace.calls - len(own)
+            own.extend(_milliseconds(call) for _ in range(min(each[name], left)))
+        if time.perf_counter() > end and number >= _LEAST_CALLS:
+            break
+    return times
 
 
-def model_latency(
-    models: Mapping[str, tuple[keras.Model, int, str]], rounds: Mapping[int, int] = ROUNDS
-) -> dict[str, Any]:
-    """Latency of models side by side, each as a plain `tf.function` on ids.
+def _milliseconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
 
-    Args:
-        models: by name, a model from ids, the number of its pieces, and the output that predicts.
-        rounds: by the number of sentences at once, how often.
+
+def spread(times: list[float]) -> dict[str, float]:
+    """What is told of the milliseconds of a call.
 
     Returns:
-        By name, by `batch_1`, ..., what `latencies` returns; lengths are 32 pieces.
+        `median`; `low`, `high` and `top`, which 5, 95 and 99 percent of the calls stay below; and
+        their number, `calls`.
     """
-    rng = np.random.default_rng(0)
-    results: dict[str, Any] = {name: {} for name in models}
-    for size, number in rounds.items():
-        calls = {}
-        for name, (model, pieces, head) in models.items():
-            ids = tf.constant(rng.integers(1, pieces, (size, LENGTH)), tf.int32)
-            run = tf.function(lambda ids, model=model, head=head: model(ids, training=False)[head])
-            calls[name] = lambda run=run, ids=ids: run(ids).numpy()
-        for name, found in latencies(calls, number).items():
-            results[name][f"batch_{size}"] = found
-    return results
+    low, median, high, top = np.percentile(times, [5, 50, 95, 99]).tolist()
+    return {"median": median, "low": low, "high": high, "top": top, "calls": len(times)}
+
+
+def median_seconds(call: Callable[[], object], rounds: int) -> float:
+    """The median time of one call by itself, after one to warm up."""
+    (times,) = time_calls({"": call}, Pace(rounds, warm_up=1)).values()
+    return spread(times)["median"] / 1000

@@ -2,8 +2,7 @@
 
 As Section 6.2 and Table 16: random weights of the real sizes, sentences of 32 wordpieces, batches
 of 1 and 32. Each model in each form is warmed up and then timed on the same ids; what is reported
-is the median and the spread of its calls. Calls are timed in rounds that go through all models, so
-that a disturbance of the machine meets all of them.
+is the median and the spread of its calls.
 """
 
 import contextlib
@@ -11,20 +10,20 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from xtremedistil.benchmark.models import Candidate, student_candidates, teacher_candidates
+from xtremedistil.benchmark.candidates import Candidate, student_candidates, teacher_candidates
+from xtremedistil.benchmark.clock import Pace, spread, time_calls
+from xtremedistil.benchmark.latency import LENGTH
 from xtremedistil.benchmark.options import BenchmarkOptions
 from xtremedistil.benchmark.throughput import (
-    LENGTH,
     serving_memory,
-    spread,
     time_batches,
     time_predict,
     time_texts,
-    timed,
 )
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
@@ -34,6 +33,7 @@ from xtremedistil.serving.exports.onnx_model import default_threads
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.tokenization.registry import open_tokenizer
 
+_WARM_UP, _LEAST_CALLS = 2, 3
 _TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 
 
@@ -74,13 +74,15 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
         candidates = student_candidates(shape, tokenizer, labels, folder, threads, log)
         if options.teacher:
             candidates = [*teacher_candidates(labels, folder, threads, log), *candidates]
+        models = {c.name: {"parameters": c.parameters, "bytes": c.bytes} for c in candidates}
         for size in (1, 32):
             log(f"timing {len(candidates)} models at batch {size}")
-            time_rounds(candidates, size, options)
+            for name, times in time_candidates(candidates, size, options).items():
+                models[name][f"batch_{size}"] = spread(times)
         rate = matrix_rate()
         results = {
             "machine": {"threads": threads, "cpu": _cpu_name(), "load": os.getloadavg()[0]},
-            "models": {c.name: _row(c) for c in candidates},
+            "models": models,
             "matrix_rate": rate,
             "floor": {str(b): 1000 * b * student_operations(shape) / rate for b in (1, 32)},
         }
@@ -94,45 +96,25 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
     return results
 
 
-def time_rounds(candidates: list[Candidate], size: int, options: BenchmarkOptions) -> None:
-    """Times all candidates at one batch size, in rounds.
+def time_candidates(
+    candidates: list[Candidate], size: int, options: BenchmarkOptions
+) -> dict[str, list[float]]:
+    """Times all candidates at one batch size.
 
-    A round times a candidate for about a fixed time, so that a fast one is called more often.
+    Returns:
+        By name, the milliseconds of each call.
     """
     rng = np.random.default_rng(size)
     ids = rng.integers(1, options.vocabulary_size, (size, LENGTH)).astype(np.int32)
-    costs = []
-    for candidate in candidates:
-        for _ in range(2):  # traces, compiles, warms up
-            candidate.run(ids)
-        costs.append(timed(candidate.run, ids))
-        candidate.times[size] = []
-    calls = max(3, options.queries // size)
-    slowest = max(costs)
-    end = time.perf_counter() + options.seconds
-    for _ in range(options.runs):
-        for candidate, cost in zip(candidates, costs, strict=True):
-            times = candidate.times[size]
-            for _ in range(min(calls - len(times), max(1, round(slowest / 4 / cost)))):
-                times.append(timed(candidate.run, ids))
-        if time.perf_counter() > end and len(candidates[0].times[size]) >= 3:
-            return
-
-
-def _row(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "parameters": candidate.parameters,
-        "bytes": candidate.bytes,
-        **{f"batch_{size}": spread(times) for size, times in candidate.times.items()},
-    }
+    calls = {candidate.name: partial(candidate.run, ids) for candidate in candidates}
+    most = max(_LEAST_CALLS, options.queries // size)
+    return time_calls(calls, Pace(options.runs, options.seconds, _WARM_UP, most))
 
 
 def student_operations(shape: StudentShape) -> int:
     """Floating-point operations (two per multiply-add) of a sentence of 32 pieces."""
-    units, width = shape.hidden_size, shape.embedding_dim
-    lstm = 2 * 4 * units * (width + units)
     top = shape.states_width * shape.teacher_width + shape.teacher_width * shape.classes
-    return 2 * LENGTH * (lstm + top)
+    return 2 * (shape.kind.multiplications(shape, LENGTH) + LENGTH * top)
 
 
 def matrix_rate(size: int = 1536) -> float:
@@ -141,12 +123,8 @@ def matrix_rate(size: int = 1536) -> float:
 
     a = tf.random.normal((size, size))
     multiply = tf.function(tf.matmul)
-    times = []
-    for _ in range(12):
-        start = time.perf_counter()
-        multiply(a, a).numpy()
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times)
+    (times,) = time_calls({"": lambda: multiply(a, a).numpy()}, Pace(12)).values()
+    return 1000 * 2 * size**3 / min(times)
 
 
 def _cpu_name() -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xtremedistil.benchmark.models import PLAIN_TEACHER
+from xtremedistil.benchmark.candidates import PLAIN_TEACHER
 
 
 def format_results(results: dict[str, Any]) -> str:
@@ -20,7 +20,7 @@ def format_results(results: dict[str, Any]) -> str:
         cells += f"{plain['parameters'] / row['parameters']:10.1f}" if plain else f"{'':10}"
         for size in ("batch_1", "batch_32"):
             t = row[size]
-            shown = f"{t['median']:.3f} ({t['p5']:.3f}, {t['p95']:.3f}, {t['p99']:.3f})"
+            shown = f"{t['median']:.3f} ({t['low']:.3f}, {t['high']:.3f}, {t['top']:.3f})"
             cells += f"{shown:>36}"
             if plain:
                 best = min(teacher[size]["median"] for teacher in teachers)
@@ -37,7 +37,7 @@ def format_results(results: dict[str, Any]) -> str:
     for form, times in results["text"].items():
         whole, bare = times["whole"], times["network"]
         lines.append(
-            f"text to entities, {form}: {whole['median']:.3f} ms (p99 {whole['p99']:.3f}); the "
+            f"text to entities, {form}: {whole['median']:.3f} ms (p99 {whole['top']:.3f}); the "
             f"network alone {bare['median']:.3f} ms"
         )
     for form, rate in results["predict"].items():

@@ -4,37 +4,25 @@ import itertools
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from xtremedistil.benchmark.clock import Pace, spread, time_calls
+from xtremedistil.benchmark.latency import LENGTH
 from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.serving.load import load
-from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.serving.python.stream import predict_lines
 
-LENGTH = 32
 FORMS = {"float32": "none", "int8": "int8"}
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-_TEXTS = 400
+_TEXTS, _WARM_TEXTS = 400, 20
 _FILE_TEXTS = 12_000
 _MOST_CALLS = 2000
-
-
-def timed(run: Callable[..., Any], *values: Any) -> float:
-    """Milliseconds of a call."""
-    start = time.perf_counter()
-    run(*values)
-    return 1000 * (time.perf_counter() - start)
-
-
-def spread(times: list[float]) -> dict[str, float]:
-    """Median, p5, p95 and p99 of milliseconds, and the number of calls."""
-    low, median, high, top = np.percentile(times, [5, 50, 95, 99]).tolist()
-    return {"median": median, "p5": low, "p95": high, "p99": top, "calls": len(times)}
 
 
 def sample_texts(number: int, split: str = "test") -> list[str]:
@@ -48,20 +36,25 @@ def sample_texts(number: int, split: str = "test") -> list[str]:
 
 def time_texts(student: str, threads: int) -> dict[str, Any]:
     """Text to entities, a sentence at a time, beside the network alone on the same pieces."""
-    texts = sample_texts(_TEXTS)
+    warm, timed = sample_texts(_WARM_TEXTS, "dev"), sample_texts(_TEXTS)
     results = {}
     for form, quantize in FORMS.items():
         predictor = load(student, "onnx", quantize, threads)
-        whole, bare = [], []
-        for text in sample_texts(20, "dev"):
-            predictor.tag(text)
-        for text in texts:
-            (pieces,) = predictor.codec.tokenizer.encode([text.split()])
-            ids = predictor.codec.rows[pieces.ids][None]
-            lengths = np.array([ids.shape[1]], np.int32)
-            bare.append(timed(predictor.network, ids, lengths))
-            whole.append(timed(predictor.tag, text))
-        results[form] = {"whole": spread(whole), "network": spread(bare)}
+        codec = predictor.codec
+        encoded = codec.tokenizer.encode([text.split() for text in (*warm, *timed)])
+        ids = iter([codec.rows[pieces.ids][None] for pieces in encoded])
+        texts = iter((*warm, *timed))  # none is read twice: a predictor remembers words
+
+        def network(run: Network = predictor.network, ids: Iterator[np.ndarray] = ids) -> None:
+            row = next(ids)
+            run(row, np.array([row.shape[1]], np.int32))
+
+        def whole(predictor: Predictor = predictor, texts: Iterator[str] = texts) -> None:
+            predictor.tag(next(texts))
+
+        calls = {"network": network, "whole": whole}
+        found = time_calls(calls, Pace(len(timed), warm_up=len(warm)))
+        results[form] = {name: spread(times) for name, times in found.items()}
     return results
 
 
@@ -76,19 +69,21 @@ def time_predict(student: str, threads: int, seconds: float) -> dict[str, Any]:
         predictor = load(student, "onnx", quantize, 1)
         encoded = predictor.codec.tokenizer.encode([text.split() for text in texts])
         pieces = sum(len(p.ids) for p in encoded)
-        list(predict_lines(predictor, texts[:2000], workers=threads))
-        spent, read = 0.0, 0
-        while spent < seconds / 2:
+
+        def read(predictor: Predictor = predictor) -> None:
             fresh = Predictor(predictor.codec, predictor.network, predictor.window)
-            spent += timed(lambda p=fresh: list(predict_lines(p, texts, workers=threads))) / 1000
-            read += pieces
-        results[form] = read / spent
+            list(predict_lines(fresh, texts, workers=threads))
+
+        pace = Pace(_MOST_CALLS, seconds / len(FORMS), warm_up=1)
+        (times,) = time_calls({form: read}, pace).values()
+        results[form] = 1000 * pieces / spread(times)["median"]
     return results
 
 
 def time_batches(student: str, threads: int, seconds: float) -> dict[str, Any]:
     """Milliseconds of a batch of sentences of 32 wordpieces, by the number of sentences, and the
     wordpieces a second that they make."""
+    pace = Pace(_MOST_CALLS, seconds / len(FORMS) / len(BATCH_SIZES))
     results = {}
     for form, quantize in FORMS.items():
         predictor = load(student, "onnx", quantize, threads)
@@ -97,24 +92,12 @@ def time_batches(student: str, threads: int, seconds: float) -> dict[str, Any]:
         for size in BATCH_SIZES:
             ids = rng.integers(1, predictor.codec.rows.max(), (size, LENGTH)).astype(np.int32)
             lengths = np.full(size, LENGTH, np.int32)
-            times = list(_calls(predictor, ids, lengths, seconds / len(FORMS) / len(BATCH_SIZES)))
-            median = spread(times)
-            rate = 1000 * ids.size / median["median"]
-            results[form][str(size)] = {**median, "wordpieces_per_second": rate}
+            call = partial(predictor.network, ids, lengths)
+            (times,) = time_calls({form: call}, pace).values()
+            told = spread(times)
+            rate = 1000 * ids.size / told["median"]
+            results[form][str(size)] = {**told, "wordpieces_per_second": rate}
     return results
-
-
-def _calls(
-    predictor: Predictor, ids: np.ndarray, lengths: np.ndarray, seconds: float
-) -> Iterator[float]:
-    """Milliseconds of calls, after a few to warm up."""
-    for _ in range(3):
-        predictor.network(ids, lengths)
-    end = time.perf_counter() + seconds
-    for number in range(_MOST_CALLS):
-        yield timed(predictor.network, ids, lengths)
-        if time.perf_counter() > end and number >= 2:
-            return
 
 
 _MEMORY = """

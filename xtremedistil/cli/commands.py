@@ -19,6 +19,8 @@ from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.options import ExportOptions
+from xtremedistil.serving.exports.registry import quantizations
+from xtremedistil.serving.load import AUTO, backend_names
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class PredictorOptions(Checked):
 
     model: str = option("", "Folder of a student, of an ONNX or LiteRT export, or of a run.")
     backend: str = option(
-        "auto",
-        "What runs the network. auto: ONNX Runtime where it is installed, else Keras.",
-        choices=("auto", "onnx", "keras"),
+        AUTO,
+        "What runs the network. auto: the fastest that is installed, such as onnx; else Keras.",
+        choices=backend_names(),
     )
-    quantize: str = option("none", "Weights in ONNX Runtime.", choices=("none", "int8"))
+    quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
 
 
 def _predictor(given: PredictorOptions, threads: int = 0) -> Any:

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 from absl import logging
 
 from xtremedistil.config import DistillationConfig
 from xtremedistil.data.batches import InMemory, Source
-from xtremedistil.data.labels import IGNORED
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import HAS_CLASS
-from xtremedistil.distil import losses
 from xtremedistil.distil.baseline import constant_loss
-from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION, Step
+from xtremedistil.distil.losses import Loss, loss_named
+from xtremedistil.distil.strategies import REPRESENTATION, Step
 from xtremedistil.layers.weights import load_weights, save_weights
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
@@ -25,7 +23,6 @@ from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 WEIGHTS = "weights.safetensors"
 LABELED, TRANSFER = "labeled", "transfer"
-_TARGETS = {LOGITS: "logits", REPRESENTATION: "states"}
 _TAUGHT_NOTHING = 0.9  # of the constant's loss is left
 
 
@@ -115,23 +112,22 @@ class Distiller:
         return part.make(train_step, scratch=(STATE_FILE,), together=True)
 
     def _training(self, step: Step, number: int, title: str) -> Training:
-        config, data = self.config, self.data
+        config, data, losses = self.config, self.data, self._losses(step)
         streams = {}
-        if wanted := tuple(kind for loss, kind in _TARGETS.items() if loss in step.losses):
-            source, held_out, complete = data.transfer(wanted)
+        if wanted := dict.fromkeys(loss.target for loss in losses if loss.of_teacher):
+            source, held_out, complete = data.transfer(tuple(wanted))
             streams[TRANSFER] = Stream(source, held_out, config.batch_size, complete)
-        if LABELS in step.losses:
+        if any(not loss.of_teacher for loss in losses):
             labeled, dev = data.labeled(step.language), data.dev(step.language)
             streams[LABELED] = Stream(InMemory(labeled), dev, config.batch_size)
-        weights = {LABELS: config.alpha, REPRESENTATION: config.beta, LOGITS: config.gamma}
         terms = [
             Term(
-                name=loss,
-                stream=LABELED if loss == LABELS else TRANSFER,
-                weight=weights[loss] if len(step.losses) > 1 else 1.0,
-                loss=_term(loss, config.representation_loss, data.classification),
+                name=loss.name,
+                stream=TRANSFER if loss.of_teacher else LABELED,
+                weight=getattr(config, loss.weight) if len(losses) > 1 else 1.0,
+                loss=loss.of_batch(data.classification),
             )
-            for loss in step.losses
+            for loss in losses
         ]
         scored = config.select_by == "metric" and step.head is not None
         return Training(
@@ -144,21 +140,22 @@ class Distiller:
             metric=(lambda: self.metric(step.head, step.language)) if scored else None,
         )
 
+    def _losses(self, step: Step) -> list[Loss]:
+        return [loss_named(name, self.config) for name in step.losses]
+
     def _constant_loss(self, step: Step, training: Training) -> float | None:
-        """The held-out loss of the best constant answer; None for labels, several losses, or
-        targets that are not stored."""
-        if len(step.losses) > 1 or step.losses == (LABELS,):
+        """The held-out loss of the best constant answer; None for several losses, one that reports
+        none (labels), or targets that are not stored."""
+        loss, *others = self._losses(step)
+        if others or loss.divergence is None:
             return None
-        (loss,), stream = step.losses, training.streams[TRANSFER]
+        stream = training.streams[TRANSFER]
         if stream.complete is not None:
             return None
         held_out = {**stream.validation.pieces, **stream.validation.sentences}
-        targets = held_out[_TARGETS[loss]]
-        if loss == LOGITS and HAS_CLASS in held_out:
-            targets = targets[held_out[HAS_CLASS] > 0]
-        return constant_loss(
-            "logits" if loss == LOGITS else self.config.representation_loss, targets
-        )
+        targets = held_out[loss.target]
+        counted = np.asarray(loss.positions(held_out, np.ones(len(targets), np.float32))) > 0
+        return constant_loss(loss.divergence, targets if counted.all() else targets[counted])
 
     def _optimizer(self, high: float, steps: int) -> keras.optimizers.Optimizer:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
@@ -189,33 +186,3 @@ def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:
 def _title(step: Step) -> str:
     words = f"{'+'.join(step.losses)}: {step.newest}"
     return f"{words} {step.language}" if step.language else words
-
-
-def _term(
-    loss: str, representation_loss: str, classification: bool
-) -> Callable[[Mapping, Mapping], tuple]:
-    """A loss of outputs and a batch, with the number of positions that it is a mean over."""
-
-    def mask_of(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return tf.ones_like(batch["mask"][:, 0]) if classification else batch["mask"]
-
-    def of_labels(outputs: Mapping, batch: Mapping) -> tuple:
-        mask = mask_of(batch) * tf.cast(tf.not_equal(batch["labels"], IGNORED), tf.float32)
-        return losses.label_loss(outputs[LABEL_HEAD], batch["labels"], mask), tf.reduce_sum(mask)
-
-    def of_logits(outputs: Mapping, batch: Mapping) -> tuple:
-        mask = mask_of(batch)
-        if HAS_CLASS in batch:  # elsewhere a ready-made teacher's logits were never trained
-            mask *= tf.cast(batch[HAS_CLASS], tf.float32)
-        return losses.logit_loss(outputs[LOGIT_HEAD], batch["logits"], mask), tf.reduce_sum(mask)
-
-    def of_states(outputs: Mapping, batch: Mapping) -> tuple:
-        mask = mask_of(batch)
-        distance = (
-            losses.representation_loss
-            if representation_loss == "kld"
-            else losses.squared_representation_loss
-        )
-        return distance(outputs["representation"], batch["states"], mask), tf.reduce_sum(mask)
-
-    return {LABELS: of_labels, LOGITS: of_logits, REPRESENTATION: of_states}[loss]

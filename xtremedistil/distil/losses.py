@@ -1,12 +1,23 @@
-"""The three losses of distillation. Each is a mean over real positions; the mask is never optional.
+"""The losses of distillation. Each is a mean over real positions; the mask is never optional.
 
 Shapes below are those of NER, `(batch, length, ...)`; classification has no axis `length`.
-Arithmetic is in float32 whatever the inputs are.
+Arithmetic is in float32 whatever the inputs are. What training needs to know of a loss is its
+record at the end of this file: a new loss is a function and a record.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+
+from xtremedistil.config import DistillationConfig
+from xtremedistil.data.labels import IGNORED
+from xtremedistil.data.transfer import HAS_CLASS
+from xtremedistil.distil.baseline import HALF_SQUARES, KL_OF_SOFTMAX, MEAN_SQUARES, Divergence
+from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD
+
+REPRESENTATION, LOGITS, LABELS = "representation", "logits", "labels"
 
 
 def _mean(values: Any, mask: Any) -> Any:
@@ -79,3 +90,124 @@ def squared_representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
     """
     difference = tf.cast(student, tf.float32) - tf.cast(teacher, tf.float32)
     return _mean(tf.reduce_mean(tf.square(difference), axis=-1), mask)
+
+
+def _all(batch: Mapping[str, Any], real: Any) -> Any:
+    return real
+
+
+def _with_label(batch: Mapping[str, Any], real: Any) -> Any:
+    return real * tf.cast(tf.not_equal(batch["labels"], IGNORED), tf.float32)
+
+
+def _with_class(batch: Mapping[str, Any], real: Any) -> Any:
+    """Elsewhere a ready-made teacher's logits were never trained."""
+    return real * tf.cast(batch[HAS_CLASS], tf.float32) if HAS_CLASS in batch else real
+
+
+@dataclass(frozen=True)
+class Loss:
+    """All that training needs to know of a loss.
+
+    Attributes:
+        name: as strategies name it.
+        function: from the student's output, the target and a mask to the mean over the mask.
+        output: the output of the student that it reads.
+        target: what it learns from, by its name in a batch: `labels`, or a kind of target that the
+            teacher gives.
+        weight: the option that weighs it in a joint stage (Eq. 7).
+        positions: from a batch and the mask of real positions, `(batch, length)`, to the mask of
+            those that count.
+        option: the option that chooses among several losses of one name, and its value for this
+            one.
+        divergence: what the best constant answer loses is computed from; None where it is not
+            reported.
+        projection: activation of the student's projection, which must reach the targets.
+    """
+
+    name: str
+    function: Callable[[Any, Any, Any], Any]
+    output: str
+    target: str
+    weight: str
+    positions: Callable[[Mapping[str, Any], Any], Any] = _all
+    option: tuple[str, str] | None = None
+    divergence: Divergence | None = None
+    projection: str = "gelu"
+
+    @property
+    def of_teacher(self) -> bool:
+        """Whether the teacher gives the target, and not the data."""
+        return self.target != "labels"
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the output that it reads is a head."""
+        return self.output in (LOGIT_HEAD, LABEL_HEAD)
+
+    def of_batch(self, per_text: bool) -> Callable[[Mapping[str, Any], Mapping[str, Any]], tuple]:
+        """The loss of a batch, as `training.task.Term` wants it.
+
+        Args:
+            per_text: whether outputs and targets have no axis `length`.
+
+        Returns:
+            From the student's outputs and a batch to the mean loss and the number of positions
+            that it is a mean over.
+        """
+
+        def mean_and_number(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple:
+            real = tf.ones_like(batch["mask"][:, 0]) if per_text else batch["mask"]
+            mask = self.positions(batch, real)
+            loss = self.function(outputs[self.output], batch[self.target], mask)
+            return loss, tf.reduce_sum(mask)
+
+        return mean_and_number
+
+
+LOSSES = [
+    Loss(LABELS, label_loss, LABEL_HEAD, "labels", weight="alpha", positions=_with_label),
+    Loss(
+        LOGITS,
+        logit_loss,
+        LOGIT_HEAD,
+        "logits",
+        weight="gamma",
+        positions=_with_class,
+        divergence=HALF_SQUARES,
+    ),
+    Loss(
+        REPRESENTATION,
+        representation_loss,
+        "representation",
+        "states",
+        weight="beta",
+        option=("representation_loss", "kld"),
+        divergence=KL_OF_SOFTMAX,
+    ),
+    Loss(
+        REPRESENTATION,
+        squared_representation_loss,
+        "representation",
+        "states",
+        weight="beta",
+        option=("representation_loss", "mse"),
+        divergence=MEAN_SQUARES,
+        projection="linear",
+    ),
+]
+
+
+def loss_named(name: str, config: DistillationConfig) -> Loss:
+    """The loss of a name, chosen by the options where there are several."""
+    (loss,) = (
+        loss
+        for loss in LOSSES
+        if loss.name == name and (loss.option is None or _is_chosen(loss.option, config))
+    )
+    return loss
+
+
+def _is_chosen(option: tuple[str, str], config: DistillationConfig) -> bool:
+    name, value = option
+    return getattr(config, name) == value

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xtremedistil.config import DistillationConfig
+from xtremedistil.distil.losses import LABELS, LOGITS, LOSSES, REPRESENTATION
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, UNFREEZING_ORDER
-
-REPRESENTATION, LOGITS, LABELS = "representation", "logits", "labels"
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,8 @@ class Step:
     @property
     def heads(self) -> tuple[str, ...]:
         """The heads that its losses train."""
-        of_loss = {LABELS: LABEL_HEAD, LOGITS: LOGIT_HEAD}
-        return tuple(of_loss[loss] for loss in self.losses if loss in of_loss)
+        own = (loss for loss in LOSSES if loss.name in self.losses and loss.trains_head)
+        return tuple(dict.fromkeys(loss.output for loss in own))
 
 
 def steps_of(

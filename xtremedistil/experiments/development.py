@@ -23,7 +23,8 @@ class DevelopmentScores:
         rows = self._data.split("dev", cut=False, language=language)
         labels = self._data.read_labels()
         prediction = predict(forward, rows, labels)
-        scores, _ = score(prediction, rows, labels, self._data.prepare_labeled()["languages"])
+        languages = self._data.prepare_labeled()["languages"]
+        scores, _ = score(prediction, rows, labels, languages, details=False)
         return scores[self._run.metric_name]
 
     def of_training(self, model: keras.Model) -> Metric:

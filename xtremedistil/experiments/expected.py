@@ -1,7 +1,6 @@
 """How long a sweep will take, from a few steps measured on this machine now."""
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil.benchmark.clock import median_seconds
 from xtremedistil.experiments.run import Run
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import StudentShape, build_student
@@ -138,19 +138,10 @@ def _measure(run: Run) -> _Rates:
 
     size = run.config.distillation.batch_size
     ids = tf.constant(rng.integers(1, shape.vocabulary_size, (size, length)), tf.int32)
-    student_seconds = _median(lambda: step(ids).numpy()) / size / operations(shape, length)
+    of_step = median_seconds(lambda: step(ids).numpy(), _RUNS)
     teacher = run.teacher.load_untuned()
     forward = tf.function(lambda ids: teacher(ids, training=False)["logits"])
     pieces = run.checkpoint.config.vocabulary_size
     words = tf.constant(rng.integers(1, pieces, (_SENTENCES, length)), tf.int32)
-    return _Rates(_median(lambda: forward(words).numpy()) / _SENTENCES, student_seconds)
-
-
-def _median(call: Callable[[], Any]) -> float:
-    call()
-    times = []
-    for _ in range(_RUNS):
-        start = time.monotonic()
-        call()
-        times.append(time.monotonic() - start)
-    return float(np.median(times))
+    of_forward = median_seconds(lambda: forward(words).numpy(), _RUNS)
+    return _Rates(of_forward / _SENTENCES, of_step / size / operations(shape, length))

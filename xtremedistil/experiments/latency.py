@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from xtremedistil.benchmark.clock import model_latency
+from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir

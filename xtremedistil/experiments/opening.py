@@ -5,7 +5,8 @@ import dataclasses
 from xtremedistil.config import Config
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
-from xtremedistil.distil.strategies import REPRESENTATION, STRATEGIES, steps_of, transfer_targets
+from xtremedistil.distil.losses import REPRESENTATION
+from xtremedistil.distil.strategies import STRATEGIES, steps_of, transfer_targets
 from xtremedistil.experiments.run_parts import RunParts
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError

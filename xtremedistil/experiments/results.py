@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from xtremedistil.benchmark.clock import model_latency
+from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.ragged import Ragged

@@ -27,7 +27,7 @@ class Scored:
     """What one model, or one per language, makes of the test set.
 
     Attributes:
-        scores: of `evaluate.score`.
+        scores: of `scoring.metrics.score`.
         counts: `(sentences, 3)`: correct, predicted, true.
         classes: of each piece, or of each text.
     """

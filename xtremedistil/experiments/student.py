@@ -9,6 +9,7 @@ import numpy as np
 
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
+from xtremedistil.distil.losses import REPRESENTATION, loss_named
 from xtremedistil.distil.strategies import Step, steps_of
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
@@ -61,7 +62,6 @@ class RunStudent:
     def find_shape(self) -> StudentShape:
         """The student's sizes; the number of its pieces comes from the transfer set."""
         config, student = self._run.config, self._run.config.student
-        linear = config.distillation.representation_loss == "mse"
         return StudentShape(
             vocabulary_size=len(self._data.read_pieces()),
             embedding_dim=student.embedding_dim,
@@ -70,7 +70,7 @@ class RunStudent:
             classes=len(self._data.read_labels()),
             task=config.data.task,
             heads_on=student.heads_on,
-            projection="linear" if linear else "gelu",
+            projection=loss_named(REPRESENTATION, config.distillation).projection,
             encoder=student.student,
             depth=student.depth,
         )

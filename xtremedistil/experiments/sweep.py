@@ -17,7 +17,8 @@ import keras
 from absl import logging
 
 from xtremedistil.config import Config
-from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
+from xtremedistil.distil.losses import LABELS, REPRESENTATION
+from xtremedistil.distil.strategies import STRATEGIES
 from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.finished import is_finished

@@ -10,7 +10,7 @@ import numpy as np
 from xtremedistil.data.batches import Source
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import VALIDATION
-from xtremedistil.distil.strategies import LOGITS, REPRESENTATION
+from xtremedistil.distil.losses import LOGITS, REPRESENTATION
 from xtremedistil.distil.targets import (
     LiveTargets,
     StoredTargets,

@@ -4,13 +4,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.sources import Reader, find_sources
 from xtremedistil.runtime.errors import DataError
-from xtremedistil.scoring.metrics import by_language, entity_scores
+from xtremedistil.scoring.metrics import Truth, classes_of, score
 
 _CHUNK = 1024
 
@@ -53,12 +51,11 @@ def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any
         examples: labeled sentences or texts.
 
     Returns:
-        `f1` and the other scores of `metrics.entity_scores`, or `accuracy`: in percent, with
-        `mean`, `std` and `per_language`; and `sentences`.
+        The scores of `metrics.score`, and `sentences`, their number.
     """
     true, found, languages = [], [], []
     for chunk in _chunks(examples):
-        true += [list(example.tags) for example in chunk]
+        true += [example.tags for example in chunk]
         languages += [example.language for example in chunk]
         if predictor.task == "ner":
             tagged = predictor.tag_words([example.words for example in chunk])
@@ -66,14 +63,9 @@ def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any
         else:
             answers = predictor.classify([" ".join(example.words) for example in chunk])
             found += [[answer.label] for answer in answers]
-    names = sorted(set(languages))
-    language = np.array([names.index(name) for name in languages], np.int64)
-    if predictor.task == "ner":
-        scores, _ = entity_scores(true, found, language, names)
-    else:
-        right = np.array([a == b for a, b in zip(true, found, strict=True)], np.int64)
-        counts = np.stack([right, np.ones_like(right), np.ones_like(right)], axis=1)
-        scores = {"accuracy": by_language(counts, 2, language, names)}
+    names = sorted(set(itertools.chain.from_iterable([*true, *found])))
+    truth = Truth.from_tags(predictor.task, names, true, languages)
+    scores, _ = score(truth, classes_of(found, names))
     return {**scores, "sentences": len(true)}
 
 

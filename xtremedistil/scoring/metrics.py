@@ -6,51 +6,121 @@ also makes the spans in serving; the strict IOB2 mode stands beside it. Entities
 per sentence, and every score, per language, per type or resampled, is a sum of those counts.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from seqeval.metrics.sequence_labeling import get_entities
-from seqeval.scheme import IOB2, Entities
+
+from xtremedistil.scoring.spans import count_entities
 
 Tags = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
-class EntityCounts:
-    """Entities of each sentence, by type.
+class Truth:
+    """The true answers of labeled texts, which every model's answers are scored against.
 
     Attributes:
-        types: names of the types.
-        counts: `(sentences, types, 3)` int64: correct, predicted, true.
+        task: `ner` or `classification`.
+        names: of tags or classes.
+        classes: indices into `names`: `(words,)`, text after text, or `(texts,)` of classification.
+        offsets: `(texts + 1,)`: where the answers of each text begin, and those of the last end.
+        language: `(texts,)` index into `languages`.
+        languages: their names.
     """
 
-    types: tuple[str, ...]
-    counts: np.ndarray
+    task: str
+    names: Sequence[str]
+    classes: np.ndarray
+    offsets: np.ndarray
+    language: np.ndarray
+    languages: Sequence[str]
+
+    @classmethod
+    def from_tags(
+        cls, task: str, names: Sequence[str], tags: Tags, languages: Sequence[str]
+    ) -> "Truth":
+        """Of texts in words.
+
+        Args:
+            task: `ner` or `classification`.
+            names: all that tags may be.
+            tags: of each word of each text; one of each text of classification.
+            languages: of each text.
+        """
+        offsets = np.cumsum([0, *(len(own) for own in tags)])
+        known, language = np.unique(np.array(languages, str), return_inverse=True)
+        return cls(task, names, classes_of(tags, names), offsets, language, known.tolist())
 
 
-def count_entities(true: Tags, predicted: Tags, strict: bool = False) -> EntityCounts:
-    """Counts the entities of each sentence.
+def classes_of(tags: Tags, names: Sequence[str]) -> np.ndarray:
+    """Indices into `names` of all tags of all texts, in one array."""
+    index = {name: number for number, name in enumerate(names)}
+    return np.array([index[tag] for own in tags for tag in own], np.int64)
+
+
+def score(
+    truth: Truth, predicted: np.ndarray, details: bool = True
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Scores one model's answers: a teacher's, a student's or an export's.
 
     Args:
-        true, predicted: a tag per word, per sentence.
-        strict: only well-formed IOB2 entities count (seqeval's mode `strict`).
+        truth: of the same texts.
+        predicted: indices into `truth.names`, of the shape of `truth.classes`.
+        details: whether to give what reports show beside the headline and what it is made of.
+
+    Returns:
+        In percent, each with `mean`, `std` and `per_language`: `f1`, `precision`, `recall` and, as
+        a detail, `f1_strict`; of classification `accuracy`. As details too: `f1_per_type`, or
+        `precision_per_class`, `recall_per_class` and `f1_per_class`, over all texts. And the counts
+        of each text, `(texts, 3)`: correct, predicted, true.
     """
-    find = _strict_entities if strict else get_entities
-    spans = [(set(find(list(t))), set(find(list(p)))) for t, p in zip(true, predicted, strict=True)]
-    types = tuple(sorted({entity[0] for pair in spans for side in pair for entity in side}))
-    index = {name: i for i, name in enumerate(types)}
-    counts = np.zeros((len(spans), len(types), 3), np.int64)
-    for row, (gold, guessed) in enumerate(spans):
-        for column, found in enumerate((gold & guessed, guessed, gold)):
-            for entity in found:
-                counts[row, index[entity[0]], column] += 1
-    return EntityCounts(types, counts)
+    return (_score_classes if truth.task == "classification" else _score_tags)(
+        truth, predicted, details
+    )
 
 
-def _strict_entities(tags: list[str]) -> list[tuple]:
-    return [entity.to_tuple()[1:] for entity in Entities([tags], IOB2).entities[0]]
+def _score_tags(
+    truth: Truth, predicted: np.ndarray, details: bool
+) -> tuple[dict[str, Any], np.ndarray]:
+    answers = (truth.classes, predicted, truth.offsets, truth.names)
+    counted = count_entities(*answers)
+    totals = counted.counts.sum(axis=1)
+
+    def listed(counts: np.ndarray, column: int) -> dict[str, Any]:
+        return by_language(counts, column, truth.language, truth.languages)
+
+    scores = {"f1": listed(totals, 2), "precision": listed(totals, 0), "recall": listed(totals, 1)}
+    if details:
+        strict = count_entities(*answers, strict=True)
+        per_type = precision_recall_f1(counted.counts.sum(axis=0))[:, 2]
+        scores["f1_strict"] = listed(strict.counts.sum(axis=1), 2)
+        scores["f1_per_type"] = dict(zip(counted.types, per_type.tolist(), strict=True))
+    return scores, totals
+
+
+def _score_classes(
+    truth: Truth, predicted: np.ndarray, details: bool
+) -> tuple[dict[str, Any], np.ndarray]:
+    # accuracy is F1 where every text has one true and one predicted class
+    counts = np.ones((len(predicted), 3), np.int64)
+    counts[:, 0] = truth.classes == predicted
+    scores: dict[str, Any] = {
+        "accuracy": by_language(counts, 2, truth.language, truth.languages),
+    }
+    if details:
+        from sklearn.metrics import precision_recall_fscore_support  # here: it takes a second
+
+        every = np.arange(len(truth.names))
+        options = {"labels": every, "zero_division": 0}
+        found = precision_recall_fscore_support(truth.classes, predicted, **options)
+        for name, values in zip(("precision", "recall", "f1"), found, strict=False):
+            scores[f"{name}_per_class"] = dict(
+                zip(truth.names, (100 * values).tolist(), strict=True)
+            )
+    return scores, counts
 
 
 def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
@@ -82,63 +152,11 @@ def by_language(
         language: `(sentences,)` index into `names`.
         names: languages; those without a sentence are left out.
     """
-    sums = {
-        name: counts[language == i].sum(axis=0)
-        for i, name in enumerate(names)
-        if (language == i).any()
-    }
-    scores = {name: float(precision_recall_f1(total)[column]) for name, total in sums.items()}
-    listed = np.array(list(scores.values()))
+    present = np.bincount(language, minlength=len(names)) > 0
+    by_column = [np.bincount(language, items, len(names)) for items in counts.T]
+    listed = precision_recall_f1(np.stack(by_column, axis=-1))[present, column]
+    scores = dict(zip(itertools.compress(names, present), listed.tolist(), strict=True))
     return {"mean": float(listed.mean()), "std": float(listed.std()), "per_language": scores}
-
-
-def entity_scores(
-    true: Tags, predicted: Tags, language: np.ndarray, names: Sequence[str]
-) -> tuple[dict[str, Any], np.ndarray]:
-    """All NER scores of one model on one test set.
-
-    Args:
-        true, predicted: a tag per word, per sentence.
-        language: `(sentences,)` index into `names`.
-        names: languages.
-
-    Returns:
-        `f1`, `precision`, `recall`, `f1_strict` (each with mean, std, per_language) and
-        `f1_per_type` over all sentences; and the entities of each sentence, `(sentences, 3)`:
-        correct, predicted, true.
-    """
-    counted = count_entities(true, predicted)
-    strict = count_entities(true, predicted, strict=True)
-
-    per_type = precision_recall_f1(counted.counts.sum(axis=0))[:, 2]
-    totals = counted.counts.sum(axis=1)
-    scores = {
-        "f1": by_language(totals, 2, language, names),
-        "precision": by_language(totals, 0, language, names),
-        "recall": by_language(totals, 1, language, names),
-        "f1_strict": by_language(strict.counts.sum(axis=1), 2, language, names),
-        "f1_per_type": dict(zip(counted.types, per_type.tolist(), strict=True)),
-    }
-    return scores, totals
-
-
-def accuracy_scores(
-    true: np.ndarray, predicted: np.ndarray, language: np.ndarray, names: Sequence[str]
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Accuracy of one model on one test set: F1 where every text has one true and one predicted
-    class.
-
-    Args:
-        true, predicted: `(texts,)` classes.
-        language: `(texts,)` index into `names`.
-        names: languages.
-
-    Returns:
-        `accuracy` in percent (mean, std, per_language); and `(texts, 3)`: correct, predicted, true.
-    """
-    counts = np.ones((len(true), 3), np.int64)
-    counts[:, 0] = true == predicted
-    return {"accuracy": by_language(counts, 2, language, names)}, counts
 
 
 def kept_interval(

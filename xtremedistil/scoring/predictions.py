@@ -18,7 +18,8 @@ from xtremedistil.data.batches import ordered_batches
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.windows import windows
-from xtremedistil.scoring.metrics import accuracy_scores, entity_scores
+from xtremedistil.scoring import metrics
+from xtremedistil.scoring.metrics import Truth
 
 # (batch, length) int32 full-vocabulary ids, padded with zeros, and their mask -> logits.
 Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -96,10 +97,18 @@ def word_tags(classes: np.ndarray, rows: Ragged, labels: LabelSet) -> list[list[
         rows: sentences with `first`.
         labels: names the classes.
     """
-    starts = np.flatnonzero(rows.pieces["first"])
-    names = np.array(labels.names, object)[classes[starts]]
-    ends = np.searchsorted(starts, rows.offsets[1:-1])
-    return [part.tolist() for part in np.split(names, ends)]
+    names = np.array(labels.names, object)[classes[_first_pieces(rows)]]
+    return [part.tolist() for part in np.split(names, _word_offsets(rows)[1:-1])]
+
+
+def _first_pieces(rows: Ragged) -> np.ndarray:
+    """`(words,)` places of the words' first pieces among all pieces."""
+    return np.flatnonzero(rows.pieces["first"])
+
+
+def _word_offsets(rows: Ragged) -> np.ndarray:
+    """`(sentences + 1,)`: where the words of each sentence begin, and those of the last end."""
+    return np.searchsorted(_first_pieces(rows), rows.offsets)
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,11 @@ def predict(
 
 
 def score(
-    prediction: Prediction, rows: Ragged, labels: LabelSet, languages: Sequence[str]
+    prediction: Prediction,
+    rows: Ragged,
+    labels: LabelSet,
+    languages: Sequence[str],
+    details: bool = True,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Scores a prediction.
 
@@ -155,15 +168,18 @@ def score(
         rows: labeled sentences with `first`, `labels`, `language`.
         labels: the classes.
         languages: names of `language`.
+        details: as in `metrics.score`.
 
     Returns:
-        The scores of `metrics.entity_scores`, with `words_cut_off`, or of
-        `metrics.accuracy_scores`; and the counts per sentence.
+        The scores of `metrics.score`, with `words_cut_off` for NER; and the counts per sentence.
     """
     language = rows.sentences["language"]
     if labels.task == "classification":
-        return accuracy_scores(rows.sentences["labels"], prediction.classes, language, languages)
-    true = word_tags(rows.pieces["labels"], rows, labels)
-    predicted = word_tags(prediction.classes, rows, labels)
-    scores, counts = entity_scores(true, predicted, language, languages)
+        true, offsets = rows.sentences["labels"], np.arange(len(rows) + 1)
+        truth = Truth(labels.task, labels.names, true, offsets, language, languages)
+        return metrics.score(truth, prediction.classes, details)
+    places = _first_pieces(rows)
+    true, offsets = rows.pieces["labels"][places], _word_offsets(rows)
+    truth = Truth(labels.task, labels.names, true, offsets, language, languages)
+    scores, counts = metrics.score(truth, prediction.classes[places], details)
     return scores | {"words_cut_off": prediction.words_cut_off}, counts

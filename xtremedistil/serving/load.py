@@ -4,59 +4,62 @@ import os
 
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.serving.exports import litert
-from xtremedistil.serving.exports.onnx_folder import CARD, build_onnx, load_onnx
-from xtremedistil.serving.exports.onnx_model import OnnxModel, can_build
-from xtremedistil.serving.python.keras_network import keras_network, window_of
-from xtremedistil.serving.python.predictor import Network, Predictor
+from xtremedistil.serving.exports.card import load_export
+from xtremedistil.serving.exports.record import NONE
+from xtremedistil.serving.exports.registry import backends, export_in, quantizations
+from xtremedistil.serving.python.keras_network import keras_network
+from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
-from xtremedistil.students.shape import BILSTM
 
-BACKENDS = ("auto", "onnx", "keras")
-QUANTIZE = ("none", "int8")
+AUTO, KERAS = "auto", "keras"
 
 
-def load(folder: str, backend: str = "auto", quantize: str = "none", threads: int = 0) -> Predictor:
+def backend_names() -> tuple[str, ...]:
+    """What `load` can be asked to run a student with."""
+    return (AUTO, *backends(), KERAS)
+
+
+def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 0) -> Predictor:
     """Loads a student.
 
     Args:
-        folder: a student's folder, an ONNX or LiteRT export, or the folder of a run that holds
+        folder: a student's folder, an export that can be loaded, or the folder of a run that holds
             `student/`.
-        backend: `auto` is ONNX Runtime where it is installed and the student is a BiLSTM, else
-            Keras.
-        quantize: `none` or `int8` (ONNX Runtime alone). An export is as it was exported.
+        backend: `auto` is the first format of exports that is installed and can hold the student,
+            such as `onnx`, else `keras`.
+        quantize: what to do to the weights; Keras can do nothing. An export is as it was exported.
         threads: that one call may use; 0 for every core.
 
     Raises:
         ArtifactError: a file is missing, altered, or of another format.
         ConfigError: no such backend, or one that cannot do what is asked.
     """
-    for name, value, known in (("backend", backend, BACKENDS), ("quantize", quantize, QUANTIZE)):
-        if value not in known:
-            raise ConfigError(f"{name} is one of {', '.join(known)}. Received: {name}={value!r}")
-    if files.exists(os.path.join(folder, CARD)):
-        return load_onnx(folder, threads)
-    if files.exists(os.path.join(folder, litert.CARD)):
-        return litert.load_litert(folder, threads)
-    if files.exists(os.path.join(folder, "saved_model.pb")):
-        raise ConfigError(
-            f"{folder} is a SavedModel: tf.saved_model.load reads it, with tensorflow_text "
-            "imported. Give the student's folder instead. Received: a folder with saved_model.pb"
-        )
+    known = {"backend": backend_names(), "quantize": quantizations()}
+    for name, value in (("backend", backend), ("quantize", quantize)):
+        if value not in known[name]:
+            legal = ", ".join(known[name])
+            raise ConfigError(f"{name} is one of {legal}. Received: {name}={value!r}")
+    if (export := export_in(folder)) is not None:
+        return load_export(export, folder, threads)
     inner = os.path.join(folder, "student")
     if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
         folder = inner
     student = StudentFolder.load(folder)
-    bilstm = student.shape.encoder == BILSTM
-    if backend == "auto":
-        backend = "onnx" if bilstm and can_build() else "keras"
-    if backend == "onnx":
-        network: Network = OnnxModel(build_onnx(student, quantize), folder, threads)
-    elif quantize != "none":
-        raise ConfigError(
-            "int8 needs ONNX Runtime and a BiLSTM student: pip install 'xtremedistil[onnx]'. "
-            f"Received: backend={backend} quantize={quantize} encoder={student.shape.encoder}"
-        )
-    else:
+    able = [export for export in backends().values() if quantize in export.quantize]
+    chosen = [export for export in able if export.name == backend]
+    if backend == AUTO:
+        fit = (e for e in able if e.is_installed and not e.refuses(student.shape))
+        chosen = list(fit)[:1]
+    if chosen:
+        chosen[0].check_installed()
+        chosen[0].check_student(student.shape)
+        network = chosen[0].build(student, quantize, threads)
+    elif quantize == NONE:
         network = keras_network(folder)
-    return Predictor(student.codec, network, window_of(student.shape))
+    else:
+        ready = ", ".join(f"{e.name} (pip install 'xtremedistil[{e.extra}]')" for e in able)
+        raise ConfigError(
+            f"{quantize} needs one of {ready}, and a student that it can hold. Received: "
+            f"backend={backend} quantize={quantize} encoder={student.shape.encoder}"
+        )
+    return Predictor(student.codec, network, student.shape.kind.window)

@@ -4,7 +4,7 @@ ids and logits into labels. Needs no TensorFlow, so that a deployed student can 
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError, XtremeDistilError
+from xtremedistil.runtime.errors import ArtifactError, ConfigError, XtremeDistilError
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
@@ -111,7 +111,7 @@ def read_described(
     folder: str,
     name: str,
     kind: str,
-    version: int,
+    versions: Sequence[int],
     needed: tuple[str, ...],
     read: Callable[[dict[str, Any]], _Read],
 ) -> _Read:
@@ -121,7 +121,7 @@ def read_described(
         folder: the folder.
         name: of the JSON file, which holds `format` and `files`.
         kind: what the folder should be, for the errors.
-        version: the newest `format` that is understood; older ones are, too.
+        versions: each `format` that is understood.
         needed: files that must be among those described, beside those of the tokenization.
         read: makes the result from the JSON file's content, once the files are checked.
 
@@ -134,9 +134,10 @@ def read_described(
         raise ArtifactError(f"{folder}: not {kind}: no {name}. Received: {received}")
     content = files.read_json(path)
     with descriptions_checked(path, kind):
-        if content["format"] not in range(1, version + 1):
+        if content["format"] not in versions:
+            legal = " or ".join(map(str, versions))
             raise ArtifactError(
-                f"{path}: this version reads {kind} up to format {version}. Received: "
+                f"{path}: this version reads format {legal} of {kind}. Received: "
                 f"format={content['format']!r}"
             )
         for file in (_ROWS, *_tokenizer_kind(content, path).saves, *needed):
@@ -193,15 +194,14 @@ class StudentFolder:
         """
 
         def read(content: dict[str, Any]) -> "StudentFolder":
-            shape = StudentShape(**content["shape"])
-            _check_size(shape, os.path.join(folder, WEIGHTS))
+            shape = _read_shape(content, folder)
             codec = Codec.load(folder, content)
             if codec.rows.max() >= shape.vocabulary_size or len(codec.labels) != shape.classes:
                 raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit.")
             return cls(folder, shape, content["head"], codec)
 
         needed = (WEIGHTS,)
-        return read_described(folder, BUNDLE, KIND, _FORMAT, needed, read)
+        return read_described(folder, BUNDLE, KIND, (1, _FORMAT), needed, read)
 
     def save_description(self, names: tuple[str, ...]) -> None:
         """Writes the JSON file that describes the folder; its files must be there."""
@@ -219,21 +219,25 @@ class StudentFolder:
         return safetensors.numpy.load(files.read_bytes(os.path.join(self.folder, WEIGHTS)))
 
 
-def _check_size(shape: StudentShape, path: str) -> None:
-    """Compares a described shape with the file of weights, before anything of that shape is built.
+def _read_shape(content: Mapping[str, Any], folder: str) -> StudentShape:
+    """A described shape, compared with the file of weights before anything of it is built.
 
     Raises:
         ArtifactError: they have different numbers of weights, or the sizes are no sizes.
     """
-    sizes = [value for value in shape.to_dict().values() if not isinstance(value, str)]
-    legal = all(type(value) is int and value > 0 for value in sizes)
+    try:
+        shape = StudentShape(**content["shape"])
+    except ConfigError as error:
+        raise ArtifactError(f"{os.path.join(folder, BUNDLE)}: {error}") from error
+    path = os.path.join(folder, WEIGHTS)
     with files.open_read(path) as file:
         length = int.from_bytes(file.read(8), "little")
         header = file.read(length) if length <= files.size(path) else b""
     tensors = files.parse_json(header, path)
     found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
-    if not legal or shape.deployed_parameters != found:
+    if shape.deployed_parameters != found:
         raise ArtifactError(
             f"{path}: {found:,} weights, which are not those of the described student. Received: "
             f"shape={shape.to_dict()}"
         )
+    return shape

@@ -4,8 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-BILSTM, TRANSFORMER = "bilstm", "transformer"
-_HEADS = (12, 8, 6, 4, 3, 2, 1)
+from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.students.bilstm import BILSTM
+from xtremedistil.students.kind import StudentKind
+from xtremedistil.students.registry import KINDS, kind_named
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,12 @@ class StudentShape:
         task: `ner` (a prediction per piece) or `classification` (one per text).
         heads_on: `projection` or `states`.
         projection: activation of the projection, `gelu` (tanh form: it also exports) or `linear`.
-        encoder: `bilstm` or `transformer`.
+        encoder: name of the kind of student.
         depth: Transformer blocks.
+
+    Raises:
+        ConfigError: there is no such kind of student, or a size is no whole number above 0; the
+            size of another kind of student may be 0.
     """
 
     vocabulary_size: int
@@ -33,28 +39,34 @@ class StudentShape:
     task: str = "ner"
     heads_on: str = "projection"
     projection: str = "gelu"
-    encoder: str = BILSTM
+    encoder: str = BILSTM.name
     depth: int = 2
+
+    def __post_init__(self) -> None:
+        unused = {kind.size for kind in KINDS.values()} - {self.kind.size}
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), int(field.name not in unused)
+            if field.type is int and (type(value) is not int or value < least):
+                raise ConfigError(
+                    f"a size of a student is a whole number above 0. Received: {field.name}="
+                    f"{value!r}"
+                )
+
+    @property
+    def kind(self) -> StudentKind:
+        """The kind of student."""
+        return kind_named(self.encoder)
 
     @property
     def states_width(self) -> int:
         """Width of the encoder's output."""
-        return 2 * self.hidden_size if self.encoder == BILSTM else self.embedding_dim
-
-    @property
-    def attention_heads(self) -> int:
-        """Heads of a Transformer block: 12 if they divide the width, as BERT's do, else fewer."""
-        return next(n for n in _HEADS if self.embedding_dim % n == 0)
+        return self.kind.states_width(self)
 
     @property
     def deployed_parameters(self) -> int:
         """Weights of the deployed student, which has one head (Tables 15 and 16)."""
-        width, states = self.embedding_dim, self.states_width
-        encoder = 2 * 4 * self.hidden_size * (width + self.hidden_size + 1)
-        if self.encoder == TRANSFORMER:
-            # attention 4 (E x E + E), feed-forward 8 E x E + 5 E, two norms 4 E; a last norm 2 E
-            encoder = self.depth * (12 * width * width + 13 * width) + 2 * width
-        below_head = self.vocabulary_size * width + encoder
+        states = self.states_width
+        below_head = self.vocabulary_size * self.embedding_dim + self.kind.parameters(self)
         if self.heads_on == "states":
             return below_head + (states + 1) * self.classes
         projection = (states + 1) * self.teacher_width

@@ -2,70 +2,53 @@
 
 import itertools
 import os
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from xtremedistil.data.formats import Example, detect_format, read_examples
-from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.runtime import files
-from xtremedistil.scoring.metrics import entity_scores
-from xtremedistil.serving.exports import litert, onnx_folder
-from xtremedistil.serving.exports.litert import load_litert, write_litert
-from xtremedistil.serving.exports.onnx_folder import load_onnx, record_check, write_onnx
+from xtremedistil.serving.exports.card import write_card
+from xtremedistil.serving.exports.check import compare
 from xtremedistil.serving.exports.options import ExportOptions
-from xtremedistil.serving.python.keras_network import keras_network, window_of
-from xtremedistil.serving.python.predictor import Network, Predictor
-from xtremedistil.students.folder import Codec, StudentFolder
+from xtremedistil.serving.exports.registry import EXPORTS
+from xtremedistil.serving.python.keras_network import keras_network
+from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.students.folder import StudentFolder
 
 _CHECKED_TEXTS = 1000
-_SCORES = ("student", "export")
-_CARDS = {"onnx": onnx_folder.CARD, "litert": litert.CARD}
 
 
 def export(options: ExportOptions) -> dict[str, Any]:
     """Writes an export and compares it with its student.
 
     Returns:
-        What `check` found.
+        What `check.compare` found.
 
     Raises:
         ArtifactError: the student's folder is damaged.
-        ConfigError: the student has no such export.
+        ConfigError: the student has no such export, or a library is not installed.
         DataError: the labeled file is damaged.
     """
+    made = EXPORTS[options.format]
+    made.check_installed()
     student = StudentFolder.load(options.model)
+    made.check_student(student.shape)
     examples = _examples(options, student.shape.task)
     part = files.beside(options.output_dir, "new")
     files.remove(part)
     try:
-        whole = Predictor(student.codec, keras_network(options.model), window_of(student.shape))
-        report = check(whole, _write(student, part, options), examples)
-        if not options.data:  # the labels of the embedded corpus are not the student's
-            report = {k: v for k, v in report.items() if k not in _SCORES}
-        if options.format != "saved_model":
-            record_check(os.path.join(part, _CARDS[options.format]), report)
+        names = made.write(student, part, options.settings)
+        window = student.shape.kind.window
+        whole = Predictor(student.codec, keras_network(options.model), window)
+        exported = Predictor(student.codec, made.open(part, 0), made.window or window)
+        # the labels of the embedded corpus are not the student's
+        found = compare(whole, exported, examples, labeled=bool(options.data))
+        write_card(made, student, part, options.settings, found, names)
         files.remove(options.output_dir)
         files.rename(part, options.output_dir)
     finally:
         files.remove(part)
-    return report
-
-
-def _write(student: StudentFolder, folder: str, options: ExportOptions) -> Predictor:
-    """Writes the export, and loads it from there."""
-    if options.format == "onnx":
-        write_onnx(student, folder, options.quantize)
-        return load_onnx(folder)
-    if options.format == "litert":
-        write_litert(student, folder, options.quantize)
-        return load_litert(folder)
-    from xtremedistil.serving.graph.saved_model import export_saved_model  # needs TensorFlow
-
-    export_saved_model(options.model, folder, options.jit_compile)
-    return Predictor(student.codec, saved_model_network(folder), window_of(student.shape))
+    return found
 
 
 def _examples(options: ExportOptions, task: str) -> list[Example]:
@@ -76,66 +59,3 @@ def _examples(options: ExportOptions, task: str) -> list[Example]:
     paths = (os.path.join(corpus_dir(), language, "test.tsv.xz") for language in LANGUAGES)
     parts = (itertools.islice(read_examples(path, "conll"), each) for path in paths)
     return list(itertools.islice(itertools.chain.from_iterable(parts), _CHECKED_TEXTS))
-
-
-def saved_model_network(folder: str) -> Network:
-    """The network of a SavedModel on disk."""
-    import tensorflow as tf  # here, not above: an ONNX export is loaded without
-    import tensorflow_text  # noqa: F401  (registers the ops that the SavedModel holds)
-
-    loaded = tf.saved_model.load(folder)
-    predict = loaded.signatures["predict"]
-
-    def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return predict(ids=tf.constant(ids))["logits"].numpy()
-
-    network.loaded = loaded  # the signature alone does not keep its variables
-    return network
-
-
-def check(student: Predictor, exported: Predictor, examples: Sequence[Example]) -> dict[str, Any]:
-    """Compares an export with its student on the same texts.
-
-    Args:
-        student, exported: both, of one codec.
-        examples: texts with their words and labels.
-
-    Returns:
-        `texts`, `max_logit_difference` and `mean_logit_difference` over all wordpieces (texts for
-        classification), `identical_tags` in percent, and `student` and `export`: F1 (the mean of
-        the languages) or accuracy, in percent.
-    """
-    codec = student.codec
-    pieces = list(codec.tokenizer.encode([example.words for example in examples]))
-    rows = Ragged.from_lists({"ids": [codec.rows[p.ids] for p in pieces]}, {})
-    labels = codec.labels
-    if labels.task == "ner":
-        first = [p.first + start for p, start in zip(pieces, rows.offsets, strict=False)]
-        places = np.concatenate(first)
-    else:
-        places = np.arange(len(rows))
-    logits = [predictor.logits(rows) for predictor in (student, exported)]
-    tags = [labels.decode(values[places]) for values in logits]
-    difference = np.abs(logits[0] - logits[1])
-    scores = [_score(found, examples, codec) for found in tags]
-    return {
-        "texts": len(examples),
-        "max_logit_difference": float(difference.max(initial=0)),
-        "mean_logit_difference": float(difference.mean()) if difference.size else 0.0,
-        "identical_tags": 100 * float(np.mean(tags[0] == tags[1])) if len(places) else 100.0,
-        "student": scores[0],
-        "export": scores[1],
-    }
-
-
-def _score(found: np.ndarray, examples: Sequence[Example], codec: Codec) -> float:
-    """F1 or accuracy in percent."""
-    names = np.array(codec.labels.names, object)[found]
-    if codec.labels.task == "classification":
-        return 100 * float(np.mean([[n] == e.tags for n, e in zip(names, examples, strict=True)]))
-    ends = np.cumsum([len(example.words) for example in examples])[:-1]
-    predicted = [part.tolist() for part in np.split(names, ends)]
-    languages = sorted({example.language for example in examples})
-    index = np.array([languages.index(example.language) for example in examples])
-    scores, _ = entity_scores([list(e.tags) for e in examples], predicted, index, languages)
-    return scores["f1"]["mean"]

@@ -13,64 +13,34 @@ from typing import Any
 import numpy as np
 
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError, ConfigError
-from xtremedistil.serving.python.predictor import Predictor
-from xtremedistil.students.folder import Codec, StudentFolder, describe_files, read_described
-from xtremedistil.students.shape import BILSTM, StudentShape
+from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.serving.exports.card import describe_ids, describe_logits
+from xtremedistil.serving.exports.record import INT8, NONE, Export, Settings, needs_lstm
+from xtremedistil.students.folder import StudentFolder
+from xtremedistil.students.kind import LstmCell
+from xtremedistil.students.shape import StudentShape
 
-CARD, GRAPH = "litert.json", "student.tflite"
+GRAPH = "student.tflite"
 LENGTH = 32
-_FORMAT = 1
 
 
-def write_litert(student: StudentFolder, folder: str, quantize: str) -> None:
-    """Writes a student's export.
-
-    Args:
-        student: the student.
-        folder: where it goes.
-        quantize: `none`, or `int8` for weights of 8 bits.
-
-    Raises:
-        ConfigError: the student is not a BiLSTM.
-    """
-    if student.shape.encoder != BILSTM:
-        raise ConfigError(
-            "the LiteRT export is for BiLSTM students; export this one as saved_model. Received: "
-            f"encoder={student.shape.encoder}"
-        )
-    model = convert(student.shape, student.weights(), student.head, quantize)
+def _write(student: StudentFolder, folder: str, settings: Settings) -> tuple[str, ...]:
+    model = convert(student.shape, student.weights(), student.head, settings.quantize)
     files.make_folder(folder)
     files.write_bytes(os.path.join(folder, GRAPH), model)
-    names = (GRAPH, *student.codec.save(folder))
-    content = {
-        "format": _FORMAT,
-        "quantize": quantize,
-        **student.codec.describe(),
-        "inputs": {
-            "ids": {"type": "int32", "shape": [1, LENGTH]},
-            "lengths": {"type": "int32", "shape": [1]},
-        },
-        "check": {},
-        "files": describe_files(folder, names),
+    return (GRAPH, *student.codec.save(folder))
+
+
+def _open(folder: str, threads: int) -> "LiteModel":
+    path = os.path.join(folder, GRAPH)
+    return LiteModel(files.read_bytes(path), path, threads)
+
+
+def _signature(student: StudentFolder) -> dict[str, Any]:
+    return {
+        "inputs": describe_ids(student.codec, 1, LENGTH),
+        "outputs": describe_logits(student, 1, LENGTH),
     }
-    files.write_json(os.path.join(folder, CARD), content)
-
-
-def load_litert(folder: str, threads: int = 0) -> Predictor:
-    """A predictor from a LiteRT export.
-
-    Raises:
-        ArtifactError: a file is missing, truncated, altered, or of another format.
-        ConfigError: ai-edge-litert is not installed.
-    """
-
-    def read(content: dict[str, Any]) -> Predictor:
-        path = os.path.join(folder, GRAPH)
-        codec = Codec.load(folder, content)
-        return Predictor(codec, LiteModel(files.read_bytes(path), path, threads), LENGTH)
-
-    return read_described(folder, CARD, "a LiteRT export", _FORMAT, (GRAPH,), read)
 
 
 class LiteModel:
@@ -84,15 +54,9 @@ class LiteModel:
 
         Raises:
             ArtifactError: not a whole model.
-            ConfigError: ai-edge-litert is not installed.
         """
-        try:
-            from ai_edge_litert.interpreter import Interpreter  # an extra: only LiteRT needs it
-        except ImportError as error:
-            raise ConfigError(
-                "LiteRT models need ai-edge-litert: pip install 'xtremedistil[litert]'. Received: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        from ai_edge_litert.interpreter import Interpreter  # an extra: only LiteRT needs it
+
         try:
             interpreter = Interpreter(model_content=content, num_threads=threads or None)
             self.signature = interpreter.get_signature_runner()
@@ -128,7 +92,7 @@ class LiteModel:
 def convert(
     shape: StudentShape, weights: Mapping[str, np.ndarray], head: str, quantize: str
 ) -> bytes:
-    """The LiteRT file of a BiLSTM student.
+    """The LiteRT file of a student whose encoder is one bidirectional LSTM.
 
     Args:
         shape: its sizes.
@@ -138,11 +102,12 @@ def convert(
     """
     import tensorflow as tf  # here, not above: an export runs without
 
-    def one_way(x: tf.Tensor, name: str) -> tf.Tensor:
+    cells = shape.kind.lstm(weights)
+
+    def one_way(x: tf.Tensor, cell: LstmCell[np.ndarray]) -> tf.Tensor:
         """States `(LENGTH, units)` of inputs `(LENGTH, width)`."""
-        cell = f"encoder/{name}_lstm/lstm_cell"
-        recurrent = tf.constant(weights[f"{cell}/recurrent_kernel"])
-        inputs = tf.matmul(x, weights[f"{cell}/kernel"]) + weights[f"{cell}/bias"]
+        recurrent = tf.constant(cell.recurrent_kernel)
+        inputs = tf.matmul(x, cell.kernel) + cell.bias
 
         def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, states: tf.Tensor) -> tuple:
             now = tf.slice(inputs, [t, 0], [1, 4 * shape.hidden_size])
@@ -167,8 +132,8 @@ def convert(
     )
     def logits(ids: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         x = tf.gather(tf.constant(weights["embeddings/embeddings"]), ids[0])
-        forward = one_way(x, "forward")
-        backward = one_way(back_to_front(x, lengths), "backward")
+        forward = one_way(x, cells[0])
+        backward = one_way(back_to_front(x, lengths), cells[1])
         if shape.task == "classification":
             parts = [tf.gather(way, lengths - 1) for way in (forward, backward)]
         else:
@@ -187,6 +152,22 @@ def convert(
         [logits.get_concrete_function()], module
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantize == "int8":
+    if quantize == INT8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter.convert()
+
+
+LITERT = Export(
+    name="litert",
+    title="a LiteRT export",
+    write=_write,
+    open=_open,
+    graph=GRAPH,
+    signature=_signature,
+    marks=("litert.json",),  # the card of format 1
+    quantize=(NONE, INT8),
+    refuses=needs_lstm,
+    window=LENGTH,
+    libraries=("ai_edge_litert",),
+    extra="litert",
+)

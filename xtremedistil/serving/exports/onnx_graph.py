@@ -19,11 +19,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.students.shape import BILSTM, StudentShape
+from xtremedistil.serving.exports.record import INT8, NONE
+from xtremedistil.students.shape import StudentShape
 
-INPUTS, OUTPUT = ("ids", "lengths"), "logits"
-FLOAT32, INT8 = "none", "int8"
+OUTPUT = "logits"
 _OPSET, _IR = 20, 9
 _CONTRIB = "com.microsoft"
 # Weights have 7 bits: without VNNI, processors add two products of uint8 and int8 in 16 bits, and
@@ -54,24 +53,16 @@ class _Graph:
 
 
 def build(
-    shape: StudentShape, weights: Mapping[str, np.ndarray], head: str, quantize: str = FLOAT32
+    shape: StudentShape, weights: Mapping[str, np.ndarray], head: str, quantize: str = NONE
 ) -> onnx.ModelProto:
-    """The graph of a student.
+    """The graph of a student whose encoder is one bidirectional LSTM.
 
     Args:
         shape: its sizes.
         weights: by name, as in its folder.
         head: the head that it kept.
         quantize: `none` or `int8`.
-
-    Raises:
-        ConfigError: the student is not a BiLSTM.
     """
-    if shape.encoder != BILSTM:
-        raise ConfigError(
-            "the ONNX export is for BiLSTM students; export this one as saved_model. Received: "
-            f"encoder={shape.encoder}"
-        )
     graph, int8 = _Graph(), quantize == INT8
     ids = graph.add("Transpose", ["ids"], "ids_by_step", perm=[1, 0])
     states = (_int8_states if int8 else _float_states)(graph, shape, weights, ids)
@@ -182,13 +173,13 @@ def _for_units(kernel: np.ndarray, units: int) -> np.ndarray:
     return np.pad(by_direction, ((0, 0), (0, more), (0, 0))).reshape(-1, kernel.shape[-1])
 
 
-def _lstm_weights(weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+def _lstm_weights(shape: StudentShape, weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     """Kernels `(2, inputs, 4, units)` and `(2, units, 4, units)` and biases `(2, 4, units)` of both
     directions, with the gates in ONNX's order: input, output, forget, cell (Keras: i, f, c, o)."""
+    cells = shape.kind.lstm(weights)
     parts = []
     for name in ("kernel", "recurrent_kernel", "bias"):
-        cells = (f"encoder/{side}_lstm/lstm_cell/{name}" for side in ("forward", "backward"))
-        both = np.stack([weights[cell] for cell in cells])
+        both = np.stack([getattr(cell, name) for cell in cells])
         parts.append(both.reshape(*both.shape[:-1], 4, -1)[..., [0, 3, 1, 2], :])
     return tuple(parts)
 
@@ -213,7 +204,7 @@ def _float_states(
 ) -> str:
     table = graph.constant("embeddings", weights["embeddings/embeddings"])
     x = graph.add("Gather", [table, ids], "embedded")
-    kernel, recurrent, bias = _lstm_weights(weights)
+    kernel, recurrent, bias = _lstm_weights(shape, weights)
 
     def by_gate(values: np.ndarray) -> np.ndarray:
         return values.reshape(*values.shape[:2], -1).transpose(0, 2, 1)
@@ -259,7 +250,7 @@ def _int8_states(
     x = graph.add("Gather", [codes, ids], "embedded")
     x = graph.add("Cast", [x], "embedded_float", to=TensorProto.FLOAT)
 
-    kernel, recurrent, bias = _lstm_weights(weights)
+    kernel, recurrent, bias = _lstm_weights(shape, weights)
     more = (0, _CONSTANT_UNITS)
     still = (0, 0)
     kernel = np.pad(kernel * scale[:, None, None], (still, (0, 1), still, more))

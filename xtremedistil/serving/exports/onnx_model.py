@@ -16,6 +16,7 @@ import numpy as np
 
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
+LIBRARIES = ("onnx", "onnxruntime")
 # Pieces, padding included, that one core reads at once: what it computes stays in its cache.
 _CALL_PIECES = 512
 # Fewer texts are not worth handing to another thread.
@@ -39,8 +40,8 @@ def onnxruntime() -> ModuleType:
 
 
 def can_build() -> bool:
-    """Whether onnx and onnxruntime are installed."""
-    return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+    """Whether what writes and runs graphs is installed."""
+    return all(importlib.util.find_spec(name) for name in LIBRARIES)
 
 
 class OnnxModel:

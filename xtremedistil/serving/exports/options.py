@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime.errors import ConfigError
-
-QUANTIZE = {"saved_model": ("none",), "onnx": ("none", "int8"), "litert": ("none", "int8")}
-FORMATS = tuple(QUANTIZE)
+from xtremedistil.serving.exports.record import NONE, Settings
+from xtremedistil.serving.exports.registry import EXPORTS, quantizations
+from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,18 @@ class ExportOptions(Checked):
     output_dir: str = option(
         "", "Folder of the export; what is there is replaced when the new one is whole."
     )
-    format: str = option("saved_model", "What to write.", choices=FORMATS)
+    format: str = option(SAVED_MODEL.name, "What to write.", choices=tuple(EXPORTS))
     quantize: str = option(
-        "none", "int8: quantized weights (onnx and litert).", choices=("none", "int8")
+        NONE, "int8: weights of 8 bits, where the format can.", choices=quantizations()
     )
     data: str = option(
         "",
         "Labeled file whose first texts student and export are compared on, with F1 or accuracy. "
         "Empty: the embedded corpus.",
     )
-    jit_compile: bool = option(False, "Compile the SavedModel's network with XLA.")
+    jit_compile: bool = option(
+        False, "Compile the network with XLA, where the format can (saved_model)."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,12 +37,19 @@ class ExportOptions(Checked):
                 "--model and --output_dir must name folders. Received: "
                 f"model={self.model!r} output_dir={self.output_dir!r}"
             )
-        if self.quantize not in QUANTIZE[self.format]:
-            raise ConfigError(
-                f"--quantize is one of {', '.join(QUANTIZE[self.format])} for {self.format}; int8 "
-                f"is for onnx and litert. Received: quantize={self.quantize!r}"
-            )
-        if self.jit_compile and self.format != "saved_model":
-            raise ConfigError(
-                f"--jit_compile is for saved_model. Received: format={self.format} jit_compile=True"
-            )
+        able = {
+            "quantize": [e.name for e in EXPORTS.values() if self.quantize in e.quantize],
+            "jit_compile": [e.name for e in EXPORTS.values() if e.compiles or not self.jit_compile],
+        }
+        for name, formats in able.items():
+            if self.format not in formats:
+                value = getattr(self, name)
+                raise ConfigError(
+                    f"--{name}={value} is for {', '.join(formats)}. Received: "
+                    f"format={self.format} {name}={value}"
+                )
+
+    @property
+    def settings(self) -> Settings:
+        """What decides how an export is written."""
+        return Settings(self.quantize, self.jit_compile)

@@ -14,9 +14,8 @@ from xtremedistil.serving.graph.registry import graph_tokenizer
 from xtremedistil.serving.graph.tokenizer import Words
 from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
 from xtremedistil.serving.python.entities import OUTSIDE, begin_table, entity_type, inside_table
-from xtremedistil.serving.python.keras_network import window_of
 from xtremedistil.students.bundle import Bundle
-from xtremedistil.students.shape import BILSTM
+from xtremedistil.students.kind import LstmCell
 
 # Up to so many texts at once, one op for all time steps is faster than Keras's loop.
 SMALL_BATCH = 4
@@ -33,11 +32,11 @@ class _Network(tf.Module):
         self.whole = tf.function(
             lambda ids: self.model(ids, training=False), jit_compile=jit_compile or None
         )
-        self.blocks = bundle.shape.encoder == BILSTM and not jit_compile
+        self.lstm = None if jit_compile else bundle.shape.kind.lstm
 
     def __call__(self, ids: tf.Tensor) -> tf.Tensor:
         """Logits of ids, as the student's model gives them."""
-        if not self.blocks:
+        if self.lstm is None:
             return self.whole(ids)
         small = tf.shape(ids)[0] <= SMALL_BATCH
         return tf.cond(small, lambda: self._in_blocks(ids), lambda: self.whole(ids))
@@ -45,11 +44,12 @@ class _Network(tf.Module):
     def _in_blocks(self, ids: tf.Tensor) -> tf.Tensor:
         """The same with one `BlockLSTMV2` op per direction: padding comes last, so that the forward
         one meets it after all that counts, and the backward one after its text is reversed."""
-        layer, encoder = self.model.get_layer, self.model.get_layer("encoder")
+        layer = self.model.get_layer
+        cells = self.lstm({variable.path: variable.value for variable in self.model.weights})
         lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, 0), tf.int32), axis=1)
         x = tf.gather(layer("embeddings").embeddings.value, ids)
-        forward = self._one_way(x, encoder.forward_layer.cell)
-        back = self._one_way(tf.reverse_sequence(x, lengths, 1), encoder.backward_layer.cell)
+        forward = self._one_way(x, cells[0])
+        back = self._one_way(tf.reverse_sequence(x, lengths, 1), cells[1])
         if self.shape.task == "classification":
             last = tf.maximum(lengths - 1, 0)
             parts = [tf.gather(way, last, batch_dims=1) for way in (forward, back)]
@@ -60,7 +60,7 @@ class _Network(tf.Module):
             states = layer("projection")(states)
         return layer(self.head)(states)
 
-    def _one_way(self, x: tf.Tensor, cell: Any) -> tf.Tensor:
+    def _one_way(self, x: tf.Tensor, cell: LstmCell[tf.Variable]) -> tf.Tensor:
         """States of one direction, `(batch, length, units)`."""
         zeros = tf.zeros([tf.shape(x)[0], self.shape.hidden_size])
         unused = tf.zeros([self.shape.hidden_size])
@@ -69,11 +69,11 @@ class _Network(tf.Module):
             x=tf.transpose(x, [1, 0, 2]),
             cs_prev=zeros,
             h_prev=zeros,
-            w=tf.concat([cell.kernel.value, cell.recurrent_kernel.value], axis=0),
+            w=tf.concat([cell.kernel, cell.recurrent_kernel], axis=0),
             wci=unused,
             wcf=unused,
             wco=unused,
-            b=cell.bias.value,
+            b=cell.bias,
             cell_clip=0.0,
         )
         return tf.transpose(found.h, [1, 0, 2])
@@ -87,7 +87,7 @@ class _Served(tf.Module):
         self.tokenizer = graph_tokenizer(bundle.tokenizer)
         self.network = _Network(bundle, jit_compile)
         self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
-        self.window = window_of(bundle.shape)
+        self.window = bundle.shape.kind.window
         self.classes = bundle.shape.classes
         self.same_width = jit_compile
 

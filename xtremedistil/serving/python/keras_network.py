@@ -1,17 +1,8 @@
-"""A student's network as Keras runs it, and how much text it reads at once."""
+"""A student's network as Keras runs it."""
 
 import numpy as np
 
-from xtremedistil.serving.python.predictor import WINDOW_PIECES, Network
-from xtremedistil.students.shape import BILSTM, StudentShape
-
-# A Transformer's cost grows with the square of the length.
-_TRANSFORMER_WINDOW = 512
-
-
-def window_of(shape: StudentShape) -> int:
-    """The wordpieces that a student reads at once."""
-    return WINDOW_PIECES if shape.encoder == BILSTM else _TRANSFORMER_WINDOW
+from xtremedistil.serving.python.predictor import Network
 
 
 def keras_network(folder: str) -> Network:

@@ -4,7 +4,7 @@ in every form in which it can be served."""
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
-from xtremedistil.serving.exports.export import saved_model_network
-from xtremedistil.serving.exports.onnx_folder import GRAPH, write_onnx
-from xtremedistil.serving.exports.onnx_model import OnnxModel, onnxruntime
-from xtremedistil.serving.graph.saved_model import export_saved_model
+from xtremedistil.serving.exports.onnx_folder import ONNX
+from xtremedistil.serving.exports.onnx_model import onnxruntime
+from xtremedistil.serving.exports.record import INT8, NONE, Settings
+from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.folder import WEIGHTS, StudentFolder
 from xtremedistil.students.shape import StudentShape
@@ -34,6 +34,13 @@ POOLER = 768 * 769
 PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
 # Words of WikiAnn are 0.44 of the wordpieces: 14 of 32.
 _WORDS = np.linspace(1, 30, 14).astype(np.int32)
+# The student's exports that are measured; the last one is what `tag` runs.
+_EXPORTED = (
+    ("SavedModel", SAVED_MODEL, Settings()),
+    ("SavedModel + XLA", SAVED_MODEL, Settings(jit_compile=True)),
+    ("ONNX Runtime float32", ONNX, Settings(NONE)),
+    ("ONNX Runtime int8", ONNX, Settings(INT8)),
+)
 SERVED_STUDENT = "student, ... int8, where words begin"
 Log = Callable[[str], None]
 
@@ -47,14 +54,12 @@ class Candidate:
         run: from `(batch, 32)` int32 ids to logits, when it returns.
         parameters: weights.
         bytes: of the file that holds them.
-        times: milliseconds of each call, by batch size.
     """
 
     name: str
     run: Callable[[np.ndarray], Any]
     parameters: int
     bytes: int
-    times: dict[int, list[float]] = field(default_factory=dict)
 
 
 def _compiled(model: Callable, jit_compile: bool = False) -> Callable[[np.ndarray], Any]:
@@ -142,31 +147,20 @@ def student_candidates(
         Candidate(PLAIN_STUDENT, _compiled(model), count, weights),
         Candidate("student, tf.function + XLA", _compiled(model, True), count, weights),
     ]
-    for name, jit_compile in (("SavedModel", False), ("SavedModel + XLA", True)):
-        path = os.path.join(folder, "xla" if jit_compile else "saved_model")
-        export_saved_model(student, path, jit_compile)
-        network = saved_model_network(path)
-        forms.append(
-            Candidate(f"student, {name}", lambda ids, n=network: n(ids, None), count, weights)
-        )
-
     described = StudentFolder.load(student)
-    for quantize in ("none", "int8"):
-        path = os.path.join(folder, f"onnx_{quantize}")
-        write_onnx(described, path, quantize)
-        graph = os.path.join(path, GRAPH)
-        network = OnnxModel(files.read_bytes(graph), graph, threads)
-        form = "float32" if quantize == "none" else quantize
+    for title, export, settings in _EXPORTED:
+        path = os.path.join(folder, title)
+        export.write(described, path, settings)
+        network = export.open(path, threads)
+        size = files.size(os.path.join(path, export.graph)) if export is ONNX else weights
         forms.append(
             Candidate(
-                f"student, ONNX Runtime {form}",
+                f"student, {title}",
                 lambda ids, n=network: n(ids, np.full(len(ids), ids.shape[1], np.int32)),
                 count,
-                files.size(graph),
+                size,
             )
         )
-    graph = os.path.join(folder, "onnx_int8", GRAPH)
-    network = OnnxModel(files.read_bytes(graph), graph, threads)
 
     def at_words(ids: np.ndarray) -> np.ndarray:
         """What `tag` and `predict` ask for: logits where words begin."""
@@ -174,5 +168,5 @@ def student_candidates(
         places = np.arange(batch)[:, None] * length + _WORDS
         return network.at(ids, np.full(batch, length, np.int32), places.ravel())
 
-    forms.append(Candidate(SERVED_STUDENT, at_words, count, files.size(graph)))
+    forms.append(Candidate(SERVED_STUDENT, at_words, count, size))
     return forms

@@ -1,0 +1,64 @@
+"""The Keras layers that students are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+
+@dataclass(frozen=True)
+class SeededLayers:
+    """Layers whose initial weights and dropout come from one stream of seeds.
+
+    Attributes:
+        next_seed: gives the next one; the order of the calls decides who gets which.
+        dropout: the rate of every dropout.
+    """
+
+    next_seed: Callable[[], int]
+    dropout: float
+
+    def start(
+        self, kind: type[keras.initializers.Initializer] = keras.initializers.GlorotUniform
+    ) -> keras.initializers.Initializer:
+        """An initializer of a kind that takes a seed."""
+        return kind(seed=self.next_seed())
+
+    def drop(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Dropout as the layer `{name}_dropout`."""
+        return layers.Dropout(self.dropout, seed=self.next_seed(), name=f"{name}_dropout")(x)
+
+    def dense(
+        self,
+        x: keras.KerasTensor,
+        units: int,
+        name: str,
+        activation: Callable[[Any], Any] | None = None,
+        dtype: str | None = None,
+    ) -> keras.KerasTensor:
+        """A dense layer on `(..., width)`, which gives `(..., units)`."""
+        start = self.start()
+        return layers.Dense(units, activation, kernel_initializer=start, name=name, dtype=dtype)(x)
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
+class SinusoidalPositions(layers.Layer):
+    """Scales embeddings by the root of their width and adds sines of the position."""
+
+    def call(self, x: Any) -> Any:
+        width = x.shape[-1]
+        position = ops.cast(ops.arange(ops.shape(x)[1]), "float32")[:, None]
+        rate = np.exp(-np.log(10000.0) * (np.arange(width) // 2 * 2) / width).astype(np.float32)
+        even = (np.arange(width) % 2 == 0).astype(np.float32)
+        angle = position * rate
+        waves = even * ops.sin(angle) + (1 - even) * ops.cos(angle)
+        return x * width**0.5 + ops.cast(waves, x.dtype)
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
+def gelu(x: Any) -> Any:
+    """The tanh approximation of gelu, as in the paper's own code."""
+    return keras.activations.gelu(x, approximate=True)
