@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.experiments.results import RESULTS
 from xtremedistil.experiments.run import Run
+from xtremedistil.report.schema import RESULTS
 from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import StudentShape, build_student

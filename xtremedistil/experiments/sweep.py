@@ -22,14 +22,15 @@ from xtremedistil.distil.strategies import LABELS, REPRESENTATION, STRATEGIES
 from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.main import execute
-from xtremedistil.experiments.results import RESULTS
+from xtremedistil.experiments.results import size_of
 from xtremedistil.experiments.run import Run
+from xtremedistil.report.schema import RESULTS, SWEEP, SweepPlan, SweepRun
+from xtremedistil.report.typed_json import read, to_json
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.runtime.parts import run_lock
 from xtremedistil.runtime.progress import nested, progress
 
-SWEEP = "sweep.json"
 _EVERYTHING = 10**12  # sentences: more than any transfer set has
 
 
@@ -240,13 +241,18 @@ def _choose(weighed: Sequence[Planned]) -> dict[str, dict[str, float]]:
 
 
 def _chosen_before(path: str) -> dict[str, dict[str, float]]:
-    return files.read_json(path).get("chosen", {}) if files.exists(path) else {}
+    return read(SweepPlan, path).chosen if files.exists(path) else {}
 
 
 def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str, Any]) -> None:
     entries = [
-        {"id": run.id, "axes": dict(run.axes), "folder": os.path.join("runs", run.id)}
+        SweepRun(
+            id=run.id,
+            folder=os.path.join("runs", run.id),
+            axes=dict(run.axes),
+            size=size_of(run.config.student.student, run.config.student),
+        )
         for run in runs
     ]
-    values = {"name": sweep.name, "runs": entries, "chosen": dict(chosen)}
-    files.write_json(path, values)
+    plan = SweepPlan(name=sweep.name, runs=entries, chosen=dict(chosen))
+    files.write_json(path, to_json(plan))

@@ -62,7 +62,7 @@ def build_table(table: int, collected: Collected) -> Table:
 def has_something(table: Table, collected: Collected) -> bool:
     """Whether a table belongs on a page: something in it is measured, and what it varies was
     varied."""
-    shown = [result for result in collected.done if result.id in table.runs]
+    shown = collected.runs.loc[list(table.runs)]
     names = _VARIED.get(table.number, ())
-    varied = any(len({r.flags.get(name) for r in shown}) > 1 for name in names)
-    return bool(shown) and (varied or not names)
+    varied = any(shown[f"--{name}"].nunique() > 1 for name in names)
+    return not shown.empty and (varied or not names)
