@@ -10,8 +10,8 @@ from xtremedistil.report.collected import load, shown
 from xtremedistil.report.published import FIGURES, TITLES, published_table
 from xtremedistil.report.schema import RunResults, Scores
 from xtremedistil.report.sizes import by_size
-from xtremedistil.report.typed_json import parse, read, to_json
 from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.typed_json import parse, read, to_json
 
 
 def published(table, **where):

@@ -27,11 +27,11 @@ from xtremedistil.report.schema import (
     SweepLatency,
     Timed,
 )
-from xtremedistil.report.typed_json import parse, to_json
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.typed_json import parse, to_json
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
 from xtremedistil.teachers.teacher import build_teacher, open_checkpoint

@@ -12,9 +12,9 @@ from xtremedistil.config import Config
 from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.summary import summary
-from xtremedistil.report.typed_json import to_json
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.parts import run_lock
+from xtremedistil.runtime.typed_json import to_json
 from xtremedistil.runtime.workers import start_workers
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}

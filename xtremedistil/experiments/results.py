@@ -18,10 +18,10 @@ from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
 from xtremedistil.report import schema
 from xtremedistil.report.schema import RunResults, TeacherResults
-from xtremedistil.report.typed_json import parse, to_json
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.progress import progress
+from xtremedistil.runtime.typed_json import parse, to_json
 from xtremedistil.scoring.metrics import by_language, kept_interval
 from xtremedistil.serving.graph.saved_model import answer_texts, export_saved_model
 from xtremedistil.students.bundle import bundle_bytes

@@ -25,11 +25,11 @@ from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.results import size_of
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.schema import RESULTS, SWEEP, SweepPlan, SweepRun
-from xtremedistil.report.typed_json import read, to_json
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.runtime.parts import run_lock
 from xtremedistil.runtime.progress import nested, progress
+from xtremedistil.runtime.typed_json import read, to_json
 
 _EVERYTHING = 10**12  # sentences: more than any transfer set has
 

@@ -26,9 +26,9 @@ from xtremedistil.report.schema import (
     TeacherResults,
     Timed,
 )
-from xtremedistil.report.typed_json import parse, read
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.typed_json import parse, read
 
 if TYPE_CHECKING:
     from xtremedistil.report.libraries import pd

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from xtremedistil.report.collected import Result
 from xtremedistil.report.schema import DISAGREEMENTS, Sentence
-from xtremedistil.report.typed_json import read
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.typed_json import read
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 that it can be mailed and read anywhere. What stands where is in `templates/`."""
 
 import base64
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from xtremedistil.report import charts, figures
@@ -30,16 +30,6 @@ _RUN_COLUMNS = {  # of the table of runs: a column of the frame, and digits
 }
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A figure on the page: its PNG in base64, or the problem that keeps it away."""
-
-    title: str
-    caption: str
-    image: str = ""
-    problem: str = ""
-
-
 def build_page(collected: Collected) -> str:
     """The page of a run or a sweep, as far as it has got.
 
@@ -55,35 +45,26 @@ def build_page(collected: Collected) -> str:
     """
     runs = collected.runs
     distilled = runs[runs["done"] & ~runs["--teacher_per_language"].astype(bool)]
-    tables, without = _tables(collected)
-    return (
-        _templates()
-        .get_template("page.html")
-        .render(
-            name=collected.name,
-            kind=f"Sweep, {collected.progress}" if collected.sweep else "One run",
-            folded=collected.progress if collected.sweep else "",
-            missing=MISSING,
-            runs=_runs(collected),
-            groups=[
-                _group(collected, task, dataset, own)
-                for (task, dataset), own in distilled.groupby(["--task", "dataset"], sort=False)
-            ],
-            figures=_paper_figures(collected),
-            tables=tables,
-            without=without,
-        )
-    )
-
-
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+    )
+    tables, without = _tables(collected)
+    return templates.get_template("page.html").render(
+        collected=collected,
+        missing=MISSING,
+        runs=_runs(collected),
+        groups=[
+            {"task": task, "dataset": dataset, **_group(collected, own)}
+            for (task, dataset), own in distilled.groupby(["--task", "dataset"], sort=False)
+        ],
+        figures=_paper_figures(collected),
+        tables=tables,
+        without=", ".join(map(str, without)),
     )
 
 
@@ -108,59 +89,32 @@ def _runs(collected: Collected) -> Table:
     return Table(0, "Runs", ("run", *_RUN_COLUMNS), tuple(rows), notes)
 
 
-def _group(collected: Collected, task: str, dataset: str, runs: pd.DataFrame) -> dict[str, Any]:
+def _group(collected: Collected, runs: pd.DataFrame) -> dict[str, Any]:
     """What the page says of one data set."""
     several, own = main_setting(runs)
     first = next(result for result in collected.done if result.id == own["id"].iloc[0])
-    shown = f" {several}" if several else ""
-    painted = (
-        _figure(
-            "Training curves",
-            f"Loss and validation loss of {first.id}, by epoch; epoch 0 is the start of a step, "
-            f"and the dotted line the epoch whose weights were kept.{shown}",
-            lambda: charts.training_curves(first),
-        ),
-        _figure(
-            "Teacher and student by language",
-            f"The student's worst language comes first.{shown}",
-            lambda: charts.language_bars(own),
-        ),
-        _figure(
-            "After each step",
-            f"The steps of the paper's Table 4.{shown}",
-            lambda: charts.staircase(own),
-        ),
-        _figure(
-            "What a score costs",
-            "Score against parameters and against latency (plain TensorFlow). No model on the "
-            "Pareto front is beaten by one that is as cheap.",
-            lambda: charts.cost_of_score(runs),
-        ),
-    )
     return {
-        "task": task,
-        "dataset": dataset,
         "sources": sources(runs),
-        "figures": _there(painted),
+        "several": several,
         "first": first.id,
+        "curves": _painted(lambda: charts.training_curves(first)),
+        "languages": _painted(lambda: charts.language_bars(own)),
+        "steps": _painted(lambda: charts.staircase(own)),
+        "costs": _painted(lambda: charts.cost_of_score(runs)),
         "disagreements": read_disagreements(first),
     }
 
 
-def _figure(title: str, caption: str, paint: Callable[[], bytes | None]) -> Shown | None:
-    """A figure; None where there is nothing to paint, and the reason where it must not be."""
+def _painted(paint: Callable[[], bytes | None]) -> dict[str, str]:
+    """A figure: its `image` in base64, or the `problem` that keeps it away; or nothing at all."""
     try:
         content = paint()
     except ArtifactError as error:
-        return Shown(title, caption, problem=str(error))
-    return content and Shown(title, caption, base64.b64encode(content).decode("ascii"))
+        return {"problem": str(error)}
+    return {"image": base64.b64encode(content).decode("ascii")} if content else {}
 
 
-def _there(shown: Iterable[Shown | None]) -> list[Shown]:
-    return [figure for figure in shown if figure]
-
-
-def _paper_figures(collected: Collected) -> list[Shown]:
+def _paper_figures(collected: Collected) -> list[dict[str, str]]:
     """The paper's figures of which something is measured."""
 
     def paint(figure: int) -> bytes | None:
@@ -168,13 +122,13 @@ def _paper_figures(collected: Collected) -> list[Shown]:
             return None
         return figures.build_figure(figure, collected)
 
-    return _there(
-        _figure(f"Figure {figure}", figures.caption(figure), lambda figure=figure: paint(figure))
-        for figure in FIGURES
-    )
+    shown = [
+        (figure, figures.caption(figure), _painted(partial(paint, figure))) for figure in FIGURES
+    ]
+    return [{"number": n, "caption": caption, **one} for n, caption, one in shown if one]
 
 
-def _tables(collected: Collected) -> tuple[list[Table | str], str]:
+def _tables(collected: Collected) -> tuple[list[Table | str], list[int]]:
     """The paper's tables of which something is measured, or why they cannot be shown; and the
     numbers of the others."""
     shown, without = [], []
@@ -187,5 +141,5 @@ def _tables(collected: Collected) -> tuple[list[Table | str], str]:
         if has_something(built, collected):
             shown.append(built)
         else:
-            without.append(str(table))
-    return shown, ", ".join(without)
+            without.append(table)
+    return shown, without

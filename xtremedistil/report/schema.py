@@ -1,7 +1,7 @@
 """The files that runs and sweeps leave for reports, and all that is in them.
 
 Whoever writes such a file builds these classes, and whoever reads it gets them back
-(`typed_json.py`), so that no name of a key stands on both sides. A field whose default is None
+(`runtime.typed_json`), so that no name of a key stands on both sides. A field whose default is None
 is left out of a file where it is None: it came later, or belongs to one task. Any other is written,
 and must be there to be read unless it may be None.
 """

@@ -1,7 +1,5 @@
 """Tables 10 to 16: the configuration, and what each choice in it is worth."""
 
-from collections.abc import Mapping
-
 from xtremedistil.report.averages import main_setting, summary_by
 from xtremedistil.report.collected import Collected
 from xtremedistil.report.frame import of_task
@@ -29,6 +27,10 @@ EMBEDDINGS = {
     "fasttext": "FastText",
     "random": "Random",
 }
+_NOTES = {
+    13: "Layers count from 1, of the paper's 12; a layer of another teacher is another layer.",
+    14: "Measured with the teacher named below, where the name says MBERT.",
+}
 _KINDS = {"bilstm": "BiLSTM", "transformer": "Transformer"}
 
 
@@ -52,57 +54,28 @@ def _configuration(run: pd.Series) -> list[str]:
     return [f"E = {width} ({run['--embeddings']})", hidden or MISSING, *rest, "Adam"]
 
 
-def table_11(collected: Collected) -> Table:
-    """Dropout."""
-    return _by_flag(11, "dropout", collected)
-
-
-def table_12(collected: Collected) -> Table:
-    """Batch size."""
-    return _by_flag(12, "batch_size", collected)
-
-
-def table_13(collected: Collected) -> Table:
-    """Teacher layers."""
-    note = "Layers count from 1, of the paper's 12; a layer of another teacher is another layer."
-    return _by_flag(13, "teacher_layer", collected, note=note)
-
-
-def table_14(collected: Collected) -> Table:
-    """Word embeddings."""
-    note = "Measured with the teacher named below, where the name says MBERT."
-    return _by_flag(14, "embeddings", collected, EMBEDDINGS, note)
-
-
-def _by_flag(
-    table: int,
-    flag: str,
-    collected: Collected,
-    names: Mapping[str, str] | None = None,
-    note: str = "",
-) -> Table:
-    """A table with a row for each value of a flag, the paper's and the measured ones."""
+def by_flag(table: int, flag: str, collected: Collected) -> Table:
+    """Tables 11 to 14: a row for each value of a flag, the paper's and the measured ones."""
     paper = published_table(table)
     runs = distilled(of_task(collected.runs, "ner"))
     measured = summary_by(runs, [f"--{flag}"], (flag,))
-    if names:
-        measured[flag] = [names.get(value, value) for value in measured[flag]]
+    if flag == "embeddings":
+        measured[flag] = measured[flag].map(lambda name: EMBEDDINGS.get(name, name))
     both = beside(paper, measured, [flag])
-    if not names:
+    if flag != "embeddings":
         rising = paper[flag].iloc[0] < paper[flag].iloc[-1]
         both = both.sort_values(flag, ascending=rising, kind="stable")
     values = (f"{value:g}" if isinstance(value, float) else value for value in both[flag])
     both["name"] = list(map(named, values, both["label"]))
-    with_std = [("std. dev.\npaper", "paper_std")] * ("std" in paper)
     columns = {
         flag.replace("_", " "): "name",
         "F1\npaper": "paper_f1",
-        **dict(with_std),
+        **({"std. dev.\npaper": "paper_std"} if "std" in paper else {}),
         "F1\nmeasured": "score",
         "std. dev.\nmeasured": "std",
         "seeds": "seeds",
     }
-    notes = (f"{SPREAD} std. dev. is across languages.", note)
+    notes = (f"{SPREAD} std. dev. is across languages.", _NOTES.get(table, ""))
     rows = cells(both, columns.values())
     return assemble(table, collected, columns, rows, runs, notes, axes=(flag,))
 

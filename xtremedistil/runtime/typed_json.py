@@ -15,7 +15,8 @@ _NAMES |= {float: "a number", bool: "true or false"}
 
 
 def to_json(value: Any) -> Any:
-    """An object of these classes, or a list or dict of them, as JSON values."""
+    """A dataclass, or a list or dict of them, as JSON values; fields that are None by default are
+    left out where they are None."""
     if dataclasses.is_dataclass(value):
         return {
             f.name: to_json(getattr(value, f.name))
@@ -31,7 +32,7 @@ def read(kind: type[_T], path: str) -> _T:
     """Reads a file.
 
     Args:
-        kind: what it holds: one of these classes, or `dict[str, list[Sentence]]`.
+        kind: a dataclass, or a dict or list of them.
         path: of the JSON file.
 
     Raises:
@@ -44,7 +45,7 @@ def parse(kind: Any, value: Any, where: str, strict: bool = False) -> Any:
     """An object of a type from JSON values; keys that the type does not know are left out.
 
     Args:
-        kind: one of these classes, or the type of a field in them.
+        kind: a dataclass, or the type of a field in one.
         value: JSON values.
         where: the file, and the place in it, for errors.
         strict: whether keys that the type does not know are an error.
