@@ -16,17 +16,8 @@ from xtremedistil.benchmark.clock import model_latency
 from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
+from xtremedistil.report import schema
 from xtremedistil.report.collected import Result, load
-from xtremedistil.report.schema import (
-    LATENCY,
-    STUDENT,
-    SWEEP,
-    TEACHER,
-    Hardware,
-    Latency,
-    SweepLatency,
-    Timed,
-)
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
@@ -56,8 +47,8 @@ def time_sweep(folder: str, rounds: int = 50) -> str:
     done = [result for result in students if result.done]
     if not collected.sweep or not done:
         raise ArtifactError(
-            f"{folder}: latency is measured for a sweep ({SWEEP}) of which a student is done. "
-            f"Received: {collected.progress}"
+            f"{folder}: latency is measured for a sweep ({schema.SWEEP}) of which a student is "
+            f"done. Received: {collected.progress}"
         )
     shapes = _shapes(students, done[0])
     model, pieces, parameters = _teacher(done)
@@ -68,29 +59,31 @@ def time_sweep(folder: str, rounds: int = 50) -> str:
     }
     with run_lock(folder):
         by_batch = {1: rounds, 32: max(1, rounds * 3 // 10)}
-        found = model_latency({TEACHER: (model, pieces, "logits"), **models}, by_batch)
+        found = model_latency({schema.TEACHER: (model, pieces, "logits"), **models}, by_batch)
         runs = {
-            id: Timed(
+            id: schema.Timed(
                 parameters=shape.deployed_parameters,
                 compression=parameters / shape.deployed_parameters,
-                latency=_latency(found[TEACHER], found[str(shape)]),
+                latency=_latency(found[schema.TEACHER], found[str(shape)]),
             )
             for id, shape in shapes.items()
         }
-        content = SweepLatency(
+        content = schema.SweepLatency(
             runs=runs,
-            hardware=Hardware(**hardware()),
+            hardware=schema.Hardware(**hardware()),
             versions=versions(),
             rounds={str(size): number for size, number in by_batch.items()},
             load=os.getloadavg()[0],
         )
-        path = os.path.join(folder, LATENCY)
+        path = os.path.join(folder, schema.LATENCY)
         files.write_json(path, to_json(content))
     return path
 
 
-def _latency(teacher: Mapping[str, Any], student: Mapping[str, Any]) -> Latency:
-    return parse(Latency, {TEACHER: teacher, STUDENT: student}, "latency:", strict=True)
+def _latency(teacher: Mapping[str, Any], student: Mapping[str, Any]) -> schema.Latency:
+    return parse(
+        schema.Latency, {schema.TEACHER: teacher, schema.STUDENT: student}, "latency:", strict=True
+    )
 
 
 def _shapes(results: Sequence[Result], done: Result) -> dict[str, StudentShape]:

@@ -4,6 +4,7 @@ score costs in parameters and time."""
 import math
 from typing import Any
 
+from xtremedistil.report import drawing
 from xtremedistil.report.averages import (
     Average,
     average,
@@ -12,18 +13,7 @@ from xtremedistil.report.averages import (
     lines,
 )
 from xtremedistil.report.collected import Result
-from xtremedistil.report.drawing import (
-    ABOVE_LEFT,
-    GREY,
-    LIGHT,
-    SKY,
-    STUDENT,
-    TEACHER,
-    draw,
-    log_axis,
-    mark,
-    plot,
-)
+from xtremedistil.report.drawing import draw
 from xtremedistil.report.figures import PUBLISHED, measured_title
 from xtremedistil.report.frame import languages
 from xtremedistil.report.libraries import pd
@@ -74,26 +64,21 @@ def training_curves(result: Result) -> bytes | None:
     return draw(11.5, 2.4 * rows + 0.6, paint)
 
 
-def _curve(axes: Any, name: str, model: TeacherOf | Step) -> None:
+def _curve(axes: Any, title: str, model: TeacherOf | Step) -> None:
     small = {"markersize": 4, "linewidth": 1}
-    losses = [(e.epoch, e.loss) for e in model.history if e.loss is not None]
-    held_out = [
-        (e.epoch, e.validation_loss) for e in model.history if e.validation_loss is not None
-    ]
-    for label, points, style in (
-        ("loss", losses, TEACHER),
-        ("validation loss", held_out, STUDENT),
-    ):
-        if points:
-            axes.plot(*zip(*points), label=label, **{**style, **small})
+    history = pd.DataFrame(list(map(vars, model.history))).set_index("epoch")
+    for name, style in (("loss", drawing.TEACHER), ("validation_loss", drawing.STUDENT)):
+        losses = history[name].dropna().astype(float)
+        if not losses.empty:
+            axes.plot(losses, label=name.replace("_", " "), **{**style, **small})
     constant, best = getattr(model, "constant_loss", None), getattr(model, "best_epoch", None)
     if constant:
-        axes.axhline(constant, color=GREY, linestyle="--", label="one answer for all texts")
+        axes.axhline(constant, color=drawing.GREY, linestyle="--", label="one answer for all texts")
     if all(value > 0 for line in axes.lines for value in line.get_ydata()):
-        log_axis(axes.yaxis)
+        drawing.log_axis(axes.yaxis)
     if best is not None:
-        axes.axvline(best, color=GREY, linestyle=":", linewidth=1, label="kept epoch")
-    axes.set_title(name, fontsize=9)
+        axes.axvline(best, color=drawing.GREY, linestyle=":", linewidth=1, label="kept epoch")
+    axes.set_title(title, fontsize=9)
     axes.set_xlabel("Epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
 
@@ -111,31 +96,23 @@ def language_bars(runs: pd.DataFrame) -> bytes | None:
         ArtifactError: they were scored on different test sets.
     """
     check_one_test_set("The figure of languages", runs)
-    student = {name: average(runs, f"student/{name}") for name in languages(runs, "student")}
-    names = sorted(student, key=lambda name: student[name].mean)
+    names = languages(runs, "student")
     if len(names) < 2:
         return None
-    teacher = {name: average(runs, f"teacher/{name}") for name in names}
+    whose = ("teacher", "student")
+    scores = {who: {name: average(runs, f"{who}/{name}") for name in names} for who in whose}
+    names.sort(key=lambda name: scores["student"][name].mean)
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
-        for shift, color, hatch, who, own in (
-            (-0.2, LIGHT, "", "teacher", teacher),
-            (0.2, SKY, "///", "student", student),
-        ):
-            spreads = [own[name].spread or 0 for name in names]
-            axes.bar(
-                [place + shift for place in range(len(names))],
-                [own[name].mean for name in names],
-                0.4,
-                yerr=spreads if any(spreads) else None,
-                capsize=2,
-                color=color,
-                edgecolor=GREY,
-                linewidth=0.6,
-                hatch=hatch,
-                label=who,
-            )
+        looks = ((-0.2, drawing.LIGHT, ""), (0.2, drawing.SKY, "///"))
+        for who, (shift, color, hatch) in zip(whose, looks):
+            own = [scores[who][name] for name in names]
+            spreads = [score.spread or 0 for score in own]
+            look = {"color": color, "hatch": hatch, "edgecolor": drawing.GREY, "linewidth": 0.6}
+            places = [place + shift for place in range(len(names))]
+            whiskers = {"yerr": spreads, "capsize": 2} if any(spreads) else {}
+            axes.bar(places, [score.mean for score in own], 0.4, label=who, **look, **whiskers)
         axes.set_xticks(range(len(names)), names)
         axes.grid(visible=False, axis="x")
         axes.set_xlim(-0.7, len(names) - 0.3)
@@ -177,9 +154,11 @@ def staircase(runs: pd.DataFrame) -> bytes | None:
         stairs = {"drawstyle": "steps-mid"}
         if first_metric(runs) == "f1":  # accuracy has no counterpart in the paper
             published = [Average(f1) for f1 in paper["f1"]]
-            grey = {"color": GREY, "marker": "s", "linestyle": "--"}
-            plot(axes, places, published, label=PUBLISHED, **stairs, **grey)
-        plot(axes, places, measured, label=measured_title(runs), **stairs, **STUDENT)
+            grey = {"color": drawing.GREY, "marker": "s", "linestyle": "--"}
+            drawing.plot(axes, places, published, label=PUBLISHED, **stairs, **grey)
+        drawing.plot(
+            axes, places, measured, label=measured_title(runs), **stairs, **drawing.STUDENT
+        )
         axes.set_xticks(places, [f"stage {stage}\n+ {layer}" for stage, layer in steps])
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("Stage, and the layer that the step unfroze")
@@ -265,18 +244,18 @@ def cost_of_score(runs: pd.DataFrame) -> bytes | None:
     def paint(figure: Any) -> None:
         panels = figure.subplots(1, len(COSTS))
         for axes, (name, cost) in zip(panels, COSTS.items(), strict=True):
-            for who, style in (("student", STUDENT), ("teacher", TEACHER)):
+            for who, style in (("student", drawing.STUDENT), ("teacher", drawing.TEACHER)):
                 own = found[found["who"] == who].dropna(subset=[cost])
                 look = {**style, "linestyle": "none"}
-                plot(axes, own[cost].tolist(), own["score"].tolist(), label=who, **look)
+                drawing.plot(axes, own[cost].tolist(), own["score"].tolist(), label=who, **look)
             front = fronts[cost]
             if not front.empty:
-                dashed = {"color": GREY, "linestyle": "--", "linewidth": 1}
+                dashed = {"color": drawing.GREY, "linestyle": "--", "linewidth": 1}
                 axes.plot(front[cost], front["mean"], label="Pareto front", **dashed)
             for point in front.itertuples():
                 place = getattr(point, cost), point.mean
-                mark(axes, place, str(numbers[point.Index]), offset=ABOVE_LEFT)
-            log_axis(axes.xaxis)
+                drawing.mark(axes, place, str(numbers[point.Index]), offset=drawing.ABOVE_LEFT)
+            drawing.log_axis(axes.xaxis)
             axes.margins(0.1, 0.12)
             axes.set_xlabel(name)
             axes.set_ylabel(score_name(runs))

@@ -10,22 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xtremedistil.report.schema import (
-    LATENCY,
-    METRICS,
-    RESULTS,
-    SIZE_FLAGS,
-    STUDENT,
-    SWEEP,
-    TEACHER,
-    WEIGHTS,
-    RunResults,
-    SweepLatency,
-    SweepPlan,
-    SweepRun,
-    TeacherResults,
-    Timed,
-)
+from xtremedistil.report import schema
+from xtremedistil.report.schema import RunResults, TeacherResults
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.typed_json import parse, read
@@ -61,7 +47,7 @@ class Result:
     axes: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     size: Mapping[str, int] = field(default_factory=dict)
-    timed: Timed | None = None
+    timed: schema.Timed | None = None
 
     @property
     def done(self) -> bool:
@@ -114,14 +100,14 @@ def load(folder: str) -> Collected:
         ArtifactError: it holds neither, or they are not what a run or a sweep writes.
     """
     name = shown(folder if "://" in folder else os.path.abspath(folder))
-    if files.exists(os.path.join(folder, SWEEP)):
-        sweep = read(SweepPlan, os.path.join(folder, SWEEP))
+    if files.exists(os.path.join(folder, schema.SWEEP)):
+        sweep = read(schema.SweepPlan, os.path.join(folder, schema.SWEEP))
         return Collected(sweep.name or name, _read_runs(folder, sweep.runs), True, sweep.chosen)
-    if files.exists(os.path.join(folder, RESULTS)):
+    if files.exists(os.path.join(folder, schema.RESULTS)):
         return Collected(name, (_finished(name, folder),))
     raise ArtifactError(
-        f"{folder}: a report needs the folder of a run ({RESULTS}) or of a sweep ({SWEEP}). "
-        f"Received: {', '.join(files.list_folder(folder)[:8]) or 'nothing there'}"
+        f"{folder}: a report needs the folder of a run ({schema.RESULTS}) or of a sweep "
+        f"({schema.SWEEP}). Received: {', '.join(files.list_folder(folder)[:8]) or 'nothing there'}"
     )
 
 
@@ -135,19 +121,19 @@ def shown(value: Any) -> str:
     return text
 
 
-def _read_runs(folder: str, runs: Sequence[SweepRun]) -> tuple[Result, ...]:
+def _read_runs(folder: str, runs: Sequence[schema.SweepRun]) -> tuple[Result, ...]:
     ids = [run.id for run in runs]
     if len(set(ids)) < len(ids):
         raise ArtifactError(
-            f"{os.path.join(folder, SWEEP)}: each run has an id of its own. Received: "
+            f"{os.path.join(folder, schema.SWEEP)}: each run has an id of its own. Received: "
             f"{', '.join(ids)}"
         )
-    path = os.path.join(folder, LATENCY)
-    timed = read(SweepLatency, path).runs if files.exists(path) else {}
+    path = os.path.join(folder, schema.LATENCY)
+    timed = read(schema.SweepLatency, path).runs if files.exists(path) else {}
     done = {
         run.id: _finished(run.id, own, run.axes, timed.get(run.id))
         for run in runs
-        if files.exists(os.path.join(own := os.path.join(folder, run.folder), RESULTS))
+        if files.exists(os.path.join(own := os.path.join(folder, run.folder), schema.RESULTS))
     }
     common = _common([result.flags for result in done.values()])
     return tuple(
@@ -156,18 +142,18 @@ def _read_runs(folder: str, runs: Sequence[SweepRun]) -> tuple[Result, ...]:
 
 
 def _finished(
-    id: str, folder: str, axes: Mapping[str, Any] | None = None, timed: Timed | None = None
+    id: str, folder: str, axes: Mapping[str, Any] | None = None, timed: schema.Timed | None = None
 ) -> Result:
-    path = os.path.join(folder, RESULTS)
+    path = os.path.join(folder, schema.RESULTS)
     content = read(dict, path)
-    values = parse(RunResults if STUDENT in content else TeacherResults, content, f"{path}:")
-    models = [TEACHER, STUDENT][: 1 + isinstance(values, RunResults)]
+    values = parse(RunResults if schema.STUDENT in content else TeacherResults, content, f"{path}:")
+    models = [schema.TEACHER, schema.STUDENT][: 1 + isinstance(values, RunResults)]
     for who in models:
-        metric = METRICS.get(values.task)
+        metric = schema.METRICS.get(values.task)
         if metric is None or getattr(getattr(values, who), metric) is None:
             raise ArtifactError(
-                f"{path}: a finished run has a task ({', '.join(METRICS)}) and the {who}'s score "
-                f"in it. Received: task={values.task!r}, {who} {metric}=None"
+                f"{path}: a finished run has a task ({', '.join(schema.METRICS)}) and the {who}'s "
+                f"score in it. Received: task={values.task!r}, {who} {metric}=None"
             )
     flags = {n: v for part in _SECTIONS for n, v in values.config.get(part, {}).items()}
     touching = values.config.get("run", {})
@@ -185,17 +171,19 @@ def _idle(values: TeacherResults, flags: Mapping[str, Any]) -> set[str]:
     """The flags that do nothing in a run."""
     if isinstance(values, RunResults) and values.idle_flags is not None:
         return set(values.idle_flags)
-    sizes = {name for names in SIZE_FLAGS.values() for name in names}
-    weights = set() if flags.get("strategy") in _JOINT else set(WEIGHTS)
-    return sizes - set(SIZE_FLAGS.get(flags["student"], sizes)) | weights
+    sizes = {name for names in schema.SIZE_FLAGS.values() for name in names}
+    weights = set() if flags.get("strategy") in _JOINT else set(schema.WEIGHTS)
+    return sizes - set(schema.SIZE_FLAGS.get(flags["student"], sizes)) | weights
 
 
 def _size(flags: Mapping[str, Any]) -> dict[str, int]:
-    names = SIZE_FLAGS.get(flags["student"], ())
+    names = schema.SIZE_FLAGS.get(flags["student"], ())
     return {n: flags[n] for n in names} if all(n in flags for n in names) else {}
 
 
-def _planned(run: SweepRun, folder: str, common: Mapping[str, Any], timed: Timed | None) -> Result:
+def _planned(
+    run: schema.SweepRun, folder: str, common: Mapping[str, Any], timed: schema.Timed | None
+) -> Result:
     """A run with the flags that it will have as far as they are known."""
     flags = {**common, **run.size, **run.axes}
     flags = {name: value for name, value in flags.items() if name not in SEEDS}

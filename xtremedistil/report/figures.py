@@ -3,21 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from xtremedistil.report import drawing
 from xtremedistil.report.averages import Average, average, check_one_test_set, main_setting
 from xtremedistil.report.collected import Collected
-from xtremedistil.report.drawing import (
-    ABOVE_RIGHT,
-    BELOW_LEFT,
-    STUDENT,
-    STYLES,
-    TEACHER,
-    Series,
-    draw,
-    mark_apart,
-    plot,
-    say_missing,
-    scores_over_bars,
-)
+from xtremedistil.report.drawing import draw
 from xtremedistil.report.frame import languages, of_task
 from xtremedistil.report.libraries import pd
 from xtremedistil.report.published import FIGURES, published_table
@@ -106,12 +95,12 @@ def measured_title(runs: pd.DataFrame) -> str:
 def _figure_1(canvas: Any, runs: pd.DataFrame) -> None:
     grids = published_sizes(16), by_size(runs).dropna(subset=["score"])
     widths = sorted({size[0] for grid in grids for size in grid["size"]})
-    styles = {width: STYLES[i % len(STYLES)] for i, width in enumerate(widths)}
+    styles = {width: drawing.STYLES[i % len(drawing.STYLES)] for i, width in enumerate(widths)}
     titles = (PUBLISHED, measured_title(runs))
     for side, title, grid in zip(canvas.subfigures(1, 2), titles, grids, strict=True):
         side.suptitle(title, fontsize=10)
         if grid.empty:
-            say_missing(side, _NOTHING)
+            drawing.say_missing(side, _NOTHING)
             continue
         for axes, (name, gain) in zip(side.subplots(2, 1), _GAINS.items(), strict=True):
             _linked(axes, grid.dropna(subset=[gain]), gain, styles)
@@ -132,41 +121,43 @@ def _linked(
     for (width, label), line in grid.groupby(["width", "label"], sort=False):
         style = styles[width]
         name = f"E = {width}" if first[width] == label else None
-        plot(axes, line[gain].tolist(), line["score"].tolist(), label=name, **style)
-        side = BELOW_LEFT if list(styles).index(width) % 2 else ABOVE_RIGHT
+        drawing.plot(axes, line[gain].tolist(), line["score"].tolist(), label=name, **style)
+        side = drawing.BELOW_LEFT if list(styles).index(width) % 2 else drawing.ABOVE_RIGHT
         for place, score, size in zip(line[gain], line["score"], line["size"]):
             text = f"H {size[1]} {label}".strip()
             labels.append(((place, score.mean), text, style["color"], side))
     axes.margins(0.12, 0.1)
-    mark_apart(axes, labels)
+    drawing.mark_apart(axes, labels)
 
 
 def _figure_2(canvas: Any, runs: pd.DataFrame) -> None:
     paper = published_table(17)
     top, bottom = canvas.subfigures(2, 1)
     models = ("MBERT", "TinyMBERT", "MBERT-single", "MMNER")
-    published = [(m, style, [Average(f1) for f1 in paper[m]]) for m, style in zip(models, STYLES)]
+    published = [
+        (m, style, [Average(f1) for f1 in paper[m]]) for m, style in zip(models, drawing.STYLES)
+    ]
     _languages(top, dict(zip(paper["language"], paper["train"])), published)
     top.suptitle(PUBLISHED, fontsize=10)
     bottom.suptitle(measured_title(runs), fontsize=10)
     if runs.empty:
-        say_missing(bottom, _NOTHING)
+        drawing.say_missing(bottom, _NOTHING)
         return
     counted = runs.iloc[0]
     train = {n: (counted.get(f"train/{n}") or 0) / 1000 for n in languages(runs, "student")}
     train = dict(sorted(train.items(), key=lambda item: (item[1], item[0])))
     measured = [
         (who, style, [average(runs, f"{who}/{name}") for name in train])
-        for who, style in (("teacher", TEACHER), ("student", STUDENT))
+        for who, style in (("teacher", drawing.TEACHER), ("student", drawing.STUDENT))
     ]
     _languages(bottom, train, measured)
 
 
-def _languages(part: Any, train: Mapping[str, float], series: Sequence[Series]) -> None:
+def _languages(part: Any, train: Mapping[str, float], series: Sequence[drawing.Series]) -> None:
     """F1 of several models by language, over the number of training sentences."""
     names = [name or "(none)" for name in train]
     bars = [("training sentences", list(train.values()))]
-    scores_over_bars(part, names, series, bars, "Language", (F1, "Sentences\n(thousands)"))
+    drawing.scores_over_bars(part, names, series, bars, "Language", (F1, "Sentences\n(thousands)"))
 
 
 def _figure_3(canvas: Any, runs: pd.DataFrame) -> None:
@@ -178,14 +169,14 @@ def _figure_3(canvas: Any, runs: pd.DataFrame) -> None:
     if measured:
         _equal_latency(bottom, measured, "Latency\n(ms, batch 32)")
     else:
-        say_missing(bottom, f"{_NOTHING}: no two students of equal latency")
+        drawing.say_missing(bottom, f"{_NOTHING}: no two students of equal latency")
 
 
 def _equal_latency(part: Any, paired: Sequence[Pair], unit: str) -> None:
     """F1 of both students at each latency, over the latencies themselves."""
-    styles = {"BiLSTM": TEACHER, "Transformer": STYLES[2]}
+    styles = {"BiLSTM": drawing.TEACHER, "Transformer": drawing.STYLES[2]}
     sides = list(zip(styles.items(), zip(*paired)))
-    scores_over_bars(
+    drawing.scores_over_bars(
         part,
         [f"{bilstm['size']}\n{other['size']}" for bilstm, other in paired],
         [(name, style, [row["score"] for row in own]) for (name, style), own in sides],
