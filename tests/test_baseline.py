@@ -11,6 +11,7 @@ from xtremedistil.distil import baseline, distiller, losses
 from xtremedistil.distil.baseline import constant_loss
 from xtremedistil.distil.losses import LOSSES, loss_named
 from xtremedistil.distil.strategies import steps_of
+from xtremedistil.report.schema import Epoch, Step
 from xtremedistil.report.summary import learned
 
 DIVERGENCES = [loss.divergence for loss in LOSSES if loss.divergence is not None]
@@ -71,7 +72,26 @@ def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint)
     distiller._warn_of_nothing(step, result)
     assert len(said) == (hint is not None)
     assert hint is None or hint in said[0]
-    assert learned(result) == pytest.approx(1 - left)
+    epochs = [
+        Epoch(epoch=number, loss=None, metric=None, validation_loss=entry["validation_loss"])
+        for number, entry in enumerate(history)
+    ]
+    assert learned(_step(epochs, constant_loss=1.0)) == pytest.approx(1 - left)
+    assert learned(_step(epochs, constant_loss=None)) is None
+
+
+def _step(history, constant_loss):
+    return Step(
+        name="01-logits-all",
+        stage=1,
+        newest="all",
+        language=None,
+        seconds=1.0,
+        waiting_seconds=None,
+        best_epoch=1,
+        history=history,
+        constant_loss=constant_loss,
+    )
 
 
 def test_a_first_step_of_several_may_know_little_yet(monkeypatch):

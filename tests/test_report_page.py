@@ -14,14 +14,15 @@ from fake_results import one_teacher_per_language, results, runs_of, write_run, 
 from xtremedistil.report import charts, figures
 from xtremedistil.report.averages import Average
 from xtremedistil.report.collected import load
-from xtremedistil.report.disagreements import read_disagreements, to_html
+from xtremedistil.report.disagreements import read_disagreements
 from xtremedistil.report.drawing import ABOVE_RIGHT, draw, mark_apart
-from xtremedistil.report.page import build_page, table_to_html
-from xtremedistil.report.points import pairs
+from xtremedistil.report.libraries import pd
+from xtremedistil.report.page import build_page
 from xtremedistil.report.report import write_report
-from xtremedistil.report.tables import build_table
+from xtremedistil.report.sizes import pairs
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
+SAID = ("words", "true", "teacher", "student")
 EVIL = '<script>alert("1")</script>&'
 
 
@@ -63,7 +64,7 @@ def png_size(content: bytes) -> tuple[int, int]:
 @pytest.mark.parametrize("figure", [1, 2, 3])
 def test_each_figure_is_a_png(matplotlib, sweep, figure):
     collected = load(sweep)
-    assert figures.measured_runs(figure, collected)
+    assert not figures.measured_runs(figure, collected).empty
     assert png_size(figures.build_figure(figure, collected)) == (1725, 1350)
 
 
@@ -104,13 +105,13 @@ def test_students_of_equal_latency_are_paired(tmp_path):
         return ({}, results(milliseconds=milliseconds, **flags))
 
     runs = [run("bilstm", 10, 50), run("bilstm", 30, 60), run("transformer", 11, 48)]
-    found = pairs(load(write_sweep(tmp_path, runs)).results)
-    assert [(a.size[0], b.size[0]) for a, b in found] == [(50, 48)]
+    found = pairs(load(write_sweep(tmp_path, runs)).runs)
+    assert [(a["size"][0], b["size"][0]) for a, b in found] == [(50, 48)]
     # the nearest of all, 50 and 96, would leave 60 and 72 alone
     runs = [run("bilstm", 10, 50), run("bilstm", 12.2, 60)]
     runs += [run("transformer", 10.1, 96), run("transformer", 8.1, 72)]
-    found = pairs(load(write_sweep(tmp_path, runs)).results)
-    assert [(a.size[0], b.size[0]) for a, b in found] == [(50, 72), (60, 96)]
+    found = pairs(load(write_sweep(tmp_path, runs)).runs)
+    assert [(a["size"][0], b["size"][0]) for a, b in found] == [(50, 72), (60, 96)]
 
 
 def test_labels_of_near_marks_stand_on_different_sides(matplotlib):
@@ -130,31 +131,30 @@ def test_labels_of_near_marks_stand_on_different_sides(matplotlib):
 
 
 def test_the_pareto_front_holds_what_nothing_beats():
-    def model(name, f1, millions):
-        return charts.Model(name, "student", Average(f1), millions, None)
-
-    found = [model("a", 60, 1), model("b", 59, 2), model("c", 65, 3), model("d", 65, 4)]
-    found += [model("e", 58, 1), model("unknown", 99, None)]
-    assert [m.name for m in charts.pareto_front(found, "parameters")] == ["a", "c"]
-    assert charts.pareto_front(found, "latency") == []
+    rows = [("a", 60, 1), ("b", 59, 2), ("c", 65, 3), ("d", 65, 4), ("e", 58, 1)]
+    found = pd.DataFrame([*rows, ("unknown", 99, None)], columns=["name", "f1", "parameters"])
+    found = found.assign(score=found["f1"].map(Average), latency=float("nan"))
+    assert list(charts.pareto_front(found, "parameters")["name"]) == ["a", "c"]
+    assert charts.pareto_front(found, "latency").empty
 
 
 def test_charts_of_a_run(matplotlib, tmp_path):
-    run = load(write_run(tmp_path, results())).done[0]
-    assert png_size(charts.training_curves(run))[0] == 1725  # nine panels and the teacher's
-    assert png_size(charts.language_bars([run])) == (1725, 600)
-    assert png_size(charts.staircase([run])) == (1725, 660)
-    assert png_size(charts.cost_of_score([run]))[0] == 1725
+    collected = load(write_run(tmp_path, results()))
+    curves = charts.training_curves(collected.done[0])
+    assert png_size(curves) == (1725, 1170)  # eight panels and the teacher's, in three rows
+    assert png_size(charts.language_bars(collected.runs)) == (1725, 600)
+    assert png_size(charts.staircase(collected.runs)) == (1725, 660)
+    assert png_size(charts.cost_of_score(collected.runs))[0] == 1725
 
 
 def test_charts_leave_out_what_there_is_none_of(tmp_path):
     values = results(languages=("en",), strategy="D1")
     values["steps"], values["teacher"]["history"] = [], None
-    run = load(write_run(tmp_path, values)).done[0]
-    assert charts.training_curves(run) is None
-    assert charts.language_bars([run]) is None
-    assert charts.staircase([run]) is None
-    assert charts.cost_of_score([]) is None
+    collected = load(write_run(tmp_path, values))
+    assert charts.training_curves(collected.done[0]) is None
+    assert charts.language_bars(collected.runs) is None
+    assert charts.staircase(collected.runs) is None
+    assert charts.cost_of_score(collected.runs[:0]) is None
 
 
 class Page(HTMLParser):
@@ -220,11 +220,11 @@ def test_everything_on_a_page_is_escaped(undrawn, tmp_path):
     path.write_text(json.dumps({EVIL: [said]}))
     text = build_page(load(folder))
     assert "<script" not in text
-    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;" in text
+    assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;&amp;" in text
     assert "script" not in Page(text).names
 
 
-def test_disagreements_mark_the_words_and_keep_the_language(tmp_path):
+def test_disagreements_mark_the_words_and_keep_the_language(undrawn, tmp_path):
     said = {
         "words": ["<b>", "in", "Paris"],
         "true": ["O", "O", "B-LOC"],
@@ -233,8 +233,9 @@ def test_disagreements_mark_the_words_and_keep_the_language(tmp_path):
     }
     write_run(tmp_path, results())
     (tmp_path / "disagreements.json").write_text(json.dumps({"fr": [said]}))
-    text = to_html(read_disagreements(load(str(tmp_path)).done[0]))
+    text = build_page(load(str(tmp_path)))
     assert '<p dir="auto" lang="fr">&lt;b&gt; in <mark>Paris</mark></p>' in text
+    _, text = text.split("<details><summary>fr (1)</summary>")
     assert text.count("<tr>") == 2  # the heading, and the one word that differs
     assert "<td>Paris</td><td>B-LOC</td><td>B-LOC</td><td>B-ORG</td>" in text
 
@@ -243,18 +244,25 @@ def test_disagreements_of_texts_have_one_class_each(tmp_path):
     said = {"words": ["a", "b"], "true": ["x"], "teacher": ["x"], "student": ["y"]}
     write_run(tmp_path, results())
     (tmp_path / "disagreements.json").write_text(json.dumps({"": [said]}))
-    text = to_html(read_disagreements(load(str(tmp_path)).done[0]))
-    assert "<td>(text)</td><td>x</td><td>x</td><td>y</td>" in text
-    assert "<mark>" not in text
+    ((sentence,),) = read_disagreements(load(str(tmp_path)).done[0]).values()
+    assert sentence.rows == [("(text)", "x", "x", "y")]
+    assert sentence.words == [("a", False), ("b", False)]
 
 
 @pytest.mark.parametrize(
-    "content", [{"fr": "x"}, {"fr": [{"words": ["a", "b"]}]}, {"fr": [{"words": "a"}]}]
+    ("content", "message"),
+    [
+        ({"fr": "x"}, "fr must be a list"),
+        ({"fr": [{"words": ["a", "b"]}]}, r"fr \[0\] lacks 'true'"),
+        ({"fr": [{"words": "a"}]}, r"fr \[0\] lacks 'true'"),
+        ({"fr": [{n: ["a"] for n in SAID} | {"words": "a"}]}, r"fr \[0\] words must be a list"),
+        ({"fr": [{n: ["a"] for n in SAID} | {"true": ["a", "b"]}]}, "fr: .* a tag per word"),
+    ],
 )
-def test_damaged_disagreements_are_named(tmp_path, content):
+def test_damaged_disagreements_are_named(tmp_path, content, message):
     write_run(tmp_path, results())
     (tmp_path / "disagreements.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=r"disagreements\.json \(fr\).*Received: "):
+    with pytest.raises(ArtifactError, match=rf"disagreements\.json: {message}.*Received: "):
         read_disagreements(load(str(tmp_path)).done[0])
 
 
@@ -262,12 +270,11 @@ def test_a_run_without_disagreements_has_none(tmp_path):
     assert read_disagreements(load(write_run(tmp_path, results())).done[0]) == {}
 
 
-def test_a_table_on_a_page_is_escaped(tmp_path):
-    collected = load(write_run(tmp_path, results(data_dir=EVIL)))
-    text = table_to_html(build_table(1, collected))
-    assert "<script" not in text
-    assert "<th class" in text
-    assert "<small>measured</small>" in text
+def test_headings_of_a_page_have_two_lines_and_numbers_stand_to_the_right(undrawn, tmp_path):
+    text = build_page(load(write_run(tmp_path, results())))
+    assert '<th class="text">data set<small>measured</small></th>' in text
+    assert '<th class="number">F1<small>paper</small></th>' in text
+    assert '<td class="number">81.64</td>' in text
 
 
 def test_a_report_is_printed_and_written(matplotlib, tmp_path):
@@ -307,3 +314,25 @@ def test_reports_need_no_tensorflow():
         "'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_end_of_a_run_and_latency_need_no_pandas():
+    code = (
+        "import sys; import xtremedistil.report.summary, xtremedistil.report.collected; "
+        "assert not {'pandas', 'jinja2', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["pandas", "jinja2"])
+def test_reports_say_what_they_need(tmp_path, name):
+    folder = write_run(tmp_path / "run", results())
+    code = (
+        f"import sys; sys.modules[{name!r}] = None\n"
+        f"sys.argv = ['', 'report', '--folder={folder}', '--table=4']\n"
+        "import runpy; runpy.run_module('xtremedistil', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert 'reports need pandas and jinja2: pip install "xtremedistil[report]"' in line

@@ -52,7 +52,7 @@ def test_results_hold_what_others_rely_on(finished):
         "all",
         *["head", "projection", "encoder", "embeddings"] * 2,
     ]
-    assert results["steps"][0]["f1"] is None
+    assert "f1" not in results["steps"][0]  # which trains no head
     assert results["steps"][-1]["f1"] == results["student"]["f1"]
     assert all(step["seconds"] > 0 for step in results["steps"])
     by_targets = [step["constant_loss"] is not None for step in results["steps"]]
@@ -219,7 +219,9 @@ def test_other_strategies_run(data, finished, tmp_path, strategy):
     )
     assert results["strategy"] == strategy
     assert results["student"]["f1"]["mean"] >= 0
-    assert all(step["history"][-1]["metric"] is not None for step in results["steps"] if step["f1"])
+    assert all(
+        step["history"][-1]["metric"] is not None for step in results["steps"] if "f1" in step
+    )
 
 
 def test_one_student_per_language_is_scored_together(data, finished, tmp_path):

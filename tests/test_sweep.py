@@ -16,7 +16,8 @@ from xtremedistil.experiments.expected import Expected
 from xtremedistil.experiments.latency import time_sweep
 from xtremedistil.experiments.sweep import Sweep, plan_runs, run_sweep
 from xtremedistil.report.collected import load
-from xtremedistil.report.points import points
+from xtremedistil.report.frame import of_task
+from xtremedistil.report.sizes import by_size
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
@@ -213,9 +214,9 @@ def test_a_sweep_may_hold_one_teacher_per_language(data, tmp_path):
     base = small(data, tmp_path, teacher_epochs=1)
     axes = axes_of(["stage+teacher_per_language=teacher+true"])
     run_sweep(base, Sweep("single", axes, (1,)))
-    (result,) = load(str(tmp_path)).of_task("ner", teacher_per_language=True)
-    assert result.done
-    assert set(result.score("teacher")["per_language"]) == {"de", "hi"}
+    collected = load(str(tmp_path))
+    assert list(of_task(collected.runs, "ner", teacher_per_language=True)["done"]) == [True]
+    assert set(collected.done[0].values.teacher.score.per_language) == {"de", "hi"}
     assert list((tmp_path / "shared").glob("targets-*")) == []
 
 
@@ -224,17 +225,23 @@ def test_latency_is_measured_of_planned_sizes_too(data, tmp_path):
     run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8"]), (1,)))
     run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8,12"]), (1,)), plan_only=True)
     time_sweep(str(tmp_path), rounds=1)
-    done, planned = load(str(tmp_path)).results
+    collected = load(str(tmp_path))
+    done, planned = collected.results
     assert (done.done, planned.done) == (True, False)
-    assert done.parameters == done.values["student"]["parameters"] < planned.parameters
-    assert done.compression == pytest.approx(done.values["compression"])
-    who = ("teacher", "student")
-    times = [run.latency(model, "batch_32") for run in (done, planned) for model in who]
+    assert done.timed.parameters == done.values.student.parameters < planned.timed.parameters
+    assert done.timed.compression == pytest.approx(done.values.compression)
+    times = [
+        timing["batch_32"].median
+        for run in (done, planned)
+        for timing in (run.timed.latency.teacher, run.timed.latency.student)
+    ]
     assert times[0] == times[2]
     assert min(times) > 0
-    assert times[0] != done.values["latency"]["teacher"]["batch_32"]["median"]
-    sizes = [(p.size[0], p.score is None, p.speed) for p in points([done, planned], "bilstm")]
-    assert sizes == [(8, False, times[1]), (12, True, times[3])]
+    assert times[0] != done.values.latency.teacher["batch_32"].median
+    sizes = by_size(collected.runs)
+    assert list(sizes["size"]) == [(8, 12), (12, 12)]
+    assert list(sizes["score"].isna()) == [False, True]
+    assert list(sizes["student_batch_32"]) == [times[1], times[3]]
 
 
 def test_latency_needs_a_finished_run(tmp_path):

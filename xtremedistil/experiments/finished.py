@@ -8,7 +8,7 @@ from absl import logging
 
 from xtremedistil.config import Config
 from xtremedistil.config.option import deciding_options
-from xtremedistil.experiments.results import RESULTS
+from xtremedistil.report.schema import RESULTS
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 

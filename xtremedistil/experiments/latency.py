@@ -7,30 +7,25 @@ machine did meanwhile differs from run to run. Latency needs no training: planne
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import keras
 
 from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.report.collected import LATENCY, Result, load
+from xtremedistil.report import schema
+from xtremedistil.report.collected import Result, load
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.locks import run_lock
+from xtremedistil.runtime.typed_json import parse, to_json
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
 from xtremedistil.teachers.teacher import build_teacher, open_checkpoint
-
-_TEACHER = "teacher"
-# The flags of a sweep that decide a student's shape, and their fields there.
-_SIZES = {
-    "student": "encoder",
-    "embedding_dim": "embedding_dim",
-    "hidden_size": "hidden_size",
-    "depth": "depth",
-}
 
 
 def time_sweep(folder: str, rounds: int) -> str:
@@ -48,13 +43,13 @@ def time_sweep(folder: str, rounds: int) -> str:
         ArtifactError: the folder holds no sweep, or no student in it is done, or several teachers.
     """
     collected = load(folder)
-    done = [result for result in collected.done if not result.flags["teacher_per_language"]]
+    students = [r for r in collected.results if not r.flags["teacher_per_language"]]
+    done = [result for result in students if result.done]
     if not collected.sweep or not done:
         raise ArtifactError(
-            f"{folder}: latency is measured for a sweep (sweep.json) of which a student is done. "
-            f"Received: {collected.progress}"
+            f"{folder}: latency is measured for a sweep ({schema.SWEEP}) of which a student is "
+            f"done. Received: {collected.progress}"
         )
-    students = [r for r in collected.results if not r.flags["teacher_per_language"]]
     shapes = _shapes(students, done[0])
     model, pieces, parameters = _teacher(done)
     distinct = {str(shape): shape for shape in shapes.values()}
@@ -64,42 +59,57 @@ def time_sweep(folder: str, rounds: int) -> str:
     }
     with run_lock(folder):
         by_batch = {1: rounds, 32: max(1, rounds * 3 // 10)}
-        found = model_latency({_TEACHER: (model, pieces, "logits"), **models}, by_batch)
+        found = model_latency({schema.TEACHER: (model, pieces, "logits"), **models}, by_batch)
         runs = {
-            id: {
-                "parameters": shape.deployed_parameters,
-                "compression": parameters / shape.deployed_parameters,
-                "latency": {_TEACHER: found[_TEACHER], "student": found[str(shape)]},
-            }
+            id: schema.Timed(
+                parameters=shape.deployed_parameters,
+                compression=parameters / shape.deployed_parameters,
+                latency=_latency(found[schema.TEACHER], found[str(shape)]),
+            )
             for id, shape in shapes.items()
         }
-        facts = {"rounds": by_batch, "load": os.getloadavg()[0]}
-        path = os.path.join(folder, LATENCY)
-        content = {"runs": runs, "hardware": hardware(), "versions": versions(), **facts}
-        files.write_json(path, content)
+        content = schema.SweepLatency(
+            runs=runs,
+            hardware=schema.Hardware(**hardware()),
+            versions=versions(),
+            rounds={str(size): number for size, number in by_batch.items()},
+            load=os.getloadavg()[0],
+        )
+        path = os.path.join(folder, schema.LATENCY)
+        files.write_json(path, to_json(content))
     return path
 
 
+def _latency(teacher: Mapping[str, Any], student: Mapping[str, Any]) -> schema.Latency:
+    return parse(
+        schema.Latency, {schema.TEACHER: teacher, schema.STUDENT: student}, "latency:", strict=True
+    )
+
+
 def _shapes(results: Sequence[Result], done: Result) -> dict[str, StudentShape]:
-    """By run, its student's shape; a planned one has that of a finished one, but for its axes."""
+    """By run, its student's shape; a planned one has that of a finished one, but for its kind and
+    size."""
     shapes = {}
     for result in results:
-        values = (result.values or done.values)["student"]["shape"]
-        axes = {field: result.flags[flag] for flag, field in _SIZES.items() if flag in result.axes}
-        shapes[result.id] = dataclasses.replace(StudentShape(**values), **axes)
+        if result.done:
+            shapes[result.id] = StudentShape(**result.values.student.shape)
+        else:
+            other = StudentShape(**done.values.student.shape)
+            kind = result.flags["student"]
+            shapes[result.id] = dataclasses.replace(other, encoder=kind, **result.size)
     return shapes
 
 
-def _teacher(done: Sequence[Result]) -> tuple[Any, int, int]:
+def _teacher(done: Sequence[Result]) -> tuple[keras.Model, int, int]:
     """The teacher of these runs, its pieces and its parameters."""
-    names = {result.flags["teacher"]: result for result in done}
+    names = {result.flags["teacher"] for result in done}
     if len(names) > 1:
         raise ArtifactError(
             f"latency is measured beside one teacher. Received: {', '.join(sorted(names))}"
         )
     first = done[0].values
-    config = Config.from_dict(first["config"])
-    checkpoint = open_checkpoint(config.teacher, first["task"], vocabulary_dir())
-    labels = LabelSet(tuple(first["data"]["labels"]), first["task"])
+    config = Config.from_dict(first.config)
+    checkpoint = open_checkpoint(config.teacher, first.task, vocabulary_dir())
+    labels = LabelSet(tuple(first.data.labels), first.task)
     model = build_teacher(checkpoint.family, checkpoint.config, labels)
-    return model, checkpoint.config.vocabulary_size, first["teacher"]["parameters"]
+    return model, checkpoint.config.vocabulary_size, first.teacher.parameters

@@ -15,6 +15,7 @@ from xtremedistil.report.summary import summary
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.machine import share_one_heap
+from xtremedistil.runtime.typed_json import to_json
 from xtremedistil.runtime.workers import start_workers
 
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
@@ -72,17 +73,16 @@ def execute(config: Config) -> dict[str, Any] | None:
             return None
         results = None
         if workers.chief:
-            results = collect(Run(config), records, target_cost)
-            logging.info("%s", summary(results))
+            collected = collect(Run(config), records, target_cost)
+            logging.info("%s", summary(collected))
+            results = to_json(collected)
         workers.meet()
         return results
 
 
 def _report_teacher(run: Run) -> None:
-    mean = collect_teacher(run)["teacher"][run.metric_name]
-    logging.info(
-        "teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, mean["mean"], mean["std"]
-    )
+    score = collect_teacher(run).teacher.score
+    logging.info("teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, score.mean, score.std)
 
 
 def describe(run: Run) -> str:

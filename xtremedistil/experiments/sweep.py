@@ -23,14 +23,15 @@ from xtremedistil.experiments.axes import Axis, with_flags
 from xtremedistil.experiments.expected import Expected, expected_seconds
 from xtremedistil.experiments.finished import is_finished
 from xtremedistil.experiments.main import execute
-from xtremedistil.experiments.results import RESULTS
+from xtremedistil.experiments.results import size_of
 from xtremedistil.experiments.run import Run
+from xtremedistil.report.schema import RESULTS, SWEEP, SweepPlan, SweepRun
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.progress import nested, progress
+from xtremedistil.runtime.typed_json import to_json
 
-SWEEP = "sweep.json"
 _WEIGHTS = ("alpha", "beta")
 _EVERYTHING = 10**12  # sentences: more than any transfer set has
 
@@ -264,8 +265,13 @@ def _choose(weighed: Sequence[Planned], done: Collection[str]) -> dict[str, dict
 
 def _write(path: str, sweep: Sweep, runs: Sequence[Planned], chosen: Mapping[str, Any]) -> None:
     entries = [
-        {"id": run.id, "axes": dict(run.axes), "folder": os.path.join("runs", run.id)}
+        SweepRun(
+            id=run.id,
+            folder=os.path.join("runs", run.id),
+            axes=dict(run.axes),
+            size=size_of(run.config.student.student, run.config.student),
+        )
         for run in runs
     ]
-    values = {"name": sweep.name, "runs": entries, "chosen": dict(chosen)}
-    files.write_json(path, values)
+    plan = SweepPlan(name=sweep.name, runs=entries, chosen=dict(chosen))
+    files.write_json(path, to_json(plan))

@@ -5,18 +5,22 @@ else that the table does not show, the row is split and says what differs: nothi
 silently over different settings.
 """
 
-import json
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from xtremedistil.report.collected import Result, shown
+from xtremedistil.report.collected import shown
+from xtremedistil.report.frame import BATCHES
+from xtremedistil.report.libraries import pd
+from xtremedistil.report.schema import TEACHER
 from xtremedistil.report.table import counts
+from xtremedistil.runtime.errors import ArtifactError
 
-Line = tuple[str, list[Result]]
-WEIGHTS = ("alpha", "beta", "gamma")  # of a joint loss (Eq. 7)
-_JOINT = ("D1", "D2", "D3.1", "D3.2")
+Line = tuple[str, pd.DataFrame]  # what tells runs from others, and the runs
+_COSTS = (
+    *("parameters", "compression"),
+    *(f"{what}_{batch}" for what in ("student", "speedup") for batch in BATCHES),
+)
 
 
 @dataclass(frozen=True)
@@ -45,174 +49,187 @@ class Average:
         return str(self.seeds) if self.seeds == self.planned else f"{self.seeds} of {self.planned}"
 
 
-def average(
-    results: Iterable[Result],
-    value: Callable[[Result], float | None],
-    identity: Callable[[Result], Any] = lambda result: result.seeds,
-) -> Average | None:
+def average(runs: pd.DataFrame, column: str) -> Average | None:
     """The average of a number over runs of one setting.
 
     Args:
-        results: the runs, planned and done.
-        value: the number of a finished run; None where it has none.
-        identity: runs with the same one are the same measurement, and count once.
+        runs: planned and done. Those with the same seeds are the same measurement, and count once;
+            so does a teacher that runs share.
+        column: of `frame_of`.
 
     Returns:
         None if no run has the number.
     """
-    found: dict[Any, float] = {}
-    waiting = 0
-    for result in results:
-        if not result.done:
-            waiting += 1
-        elif (number := value(result)) is not None:
-            found[identity(result)] = number
-    if not found:
+    if column not in runs:
         return None
-    numbers = list(found.values())
-    spread = statistics.stdev(numbers) if len(numbers) > 1 else None
-    return Average(statistics.fmean(numbers), spread, len(numbers), len(numbers) + waiting)
+    of_teacher = re.split("[ /]", column)[0] == TEACHER
+    measured = runs[runs["done"]].dropna(subset=[column])
+    measured = measured.drop_duplicates("teacher_made" if of_teacher else "seeds", keep="last")
+    values = measured[column].astype(float)
+    if values.empty:
+        return None
+    waiting = 0 if of_teacher else int((~runs["done"]).sum())
+    spread = float(values.std()) if len(values) > 1 else None
+    return Average(float(values.mean()), spread, len(values), len(values) + waiting)
 
 
-def teacher_of(result: Result) -> Any:
-    """What tells one teacher from another: runs of a sweep share theirs."""
-    return result.values.get("fingerprints", {}).get("teacher", result.seeds)
+def mean(runs: pd.DataFrame, column: str) -> float | None:
+    """The mean of a number over runs of one setting, as in `average`."""
+    value = average(runs, column)
+    return value.mean if value else None
 
 
-def score(
-    results: Iterable[Result],
-    who: str,
-    value: Callable[[Mapping[str, Any]], float | None] = lambda score: score["mean"],
-) -> Average | None:
-    """The average of a score over runs of one setting.
-
-    Args:
-        results: the runs, planned and done.
-        who: `student` or `teacher`; a teacher that runs share counts once.
-        value: what to take of the score; its mean over languages if not given.
-    """
-    if who == "teacher":
-        done = [result for result in results if result.done]
-        return average(done, lambda result: value(result.score(who)), teacher_of)
-    return average(results, lambda result: value(result.score(who)))
-
-
-def differing(results: Iterable[Result], axes: Sequence[str] = ()) -> list[str]:
+def differing(runs: pd.DataFrame, axes: Sequence[str] = ()) -> list[str]:
     """The flags in which runs differ; what a planned run does not say does not count.
 
     Args:
-        results: the runs.
+        runs: planned and done.
         axes: flags that do not count: a table shows them.
     """
-    settings = [_effective(result) for result in results]
-    names = dict.fromkeys(name for setting in settings for name in setting)
-    return [
-        name
-        for name in names
-        if name not in axes and len({_key(s[name]) for s in settings if name in s}) > 1
-    ]
+    flags = [name for name in runs if name.startswith("--") and name[2:] not in axes]
+    return [name[2:] for name in flags if runs[name].nunique() > 1]
 
 
-def _effective(result: Result) -> dict[str, Any]:
-    """The setting without flags that do nothing in it."""
-    unused = {"depth" if result.flags["student"] == "bilstm" else "hidden_size"}
-    if result.flags.get("strategy") not in _JOINT:
-        unused |= set(WEIGHTS)
-    return {name: value for name, value in result.setting.items() if name not in unused}
-
-
-def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def lines(results: Sequence[Result], axes: Sequence[str] = ()) -> list[Line]:
+def lines(runs: pd.DataFrame, axes: Sequence[str] = ()) -> list[Line]:
     """Splits runs into those that differ in their seeds alone.
 
     Args:
-        results: of one row of a table, planned and done.
+        runs: of one row of a table, planned and done.
         axes: flags that may differ all the same: the table shows them.
 
     Returns:
         A label and its runs; the label says what differs, and is empty where nothing does. A run
         that is not done joins the first that it may belong to.
     """
-    names = differing(results, axes)
-    groups: dict[tuple, list[Result]] = {}
-    for result in sorted(results, key=lambda result: not result.done):
-        setting = _effective(result)
-        own = tuple(_key(setting[name]) if name in setting else None for name in names)
-        fitting = (k for k in groups if all(a is None or a == b for a, b in zip(own, k)))
-        groups.setdefault(own if result.done else next(fitting, own), []).append(result)
-    return [(_label(names, key), group) for key, group in groups.items()]
+    names = differing(runs, axes)
+    groups: dict[tuple, list[str]] = {}
+    ordered = runs.sort_values("done", ascending=False, kind="stable")
+    for id, done, *own in ordered[["id", "done", *(f"--{n}" for n in names)]].itertuples(False):
+        key = tuple(own)
+        fitting = (k for k in groups if all(a is None or a == b for a, b in zip(key, k)))
+        groups.setdefault(key if done else next(fitting, key), []).append(id)
+    return [(_label(names, key), runs.loc[ids]) for key, ids in groups.items()]
 
 
 def _label(names: Sequence[str], key: tuple) -> str:
-    values = (f"{n}={shown(json.loads(v))}" for n, v in zip(names, key) if v is not None)
-    return ", ".join(values)
+    return ", ".join(f"{n}={shown(value)}" for n, value in zip(names, key) if value is not None)
 
 
-def main_setting(results: Sequence[Result]) -> tuple[str, list[Result]]:
+def lines_by(
+    runs: pd.DataFrame, by: Sequence[str], axes: Sequence[str] = ()
+) -> Iterator[tuple[tuple, str, pd.DataFrame]]:
+    """The lines of each group of runs.
+
+    Args:
+        runs: planned and done.
+        by: columns of `frame_of`; runs that lack one are in no group.
+        axes: as in `lines`.
+
+    Yields:
+        The group's values of `by`, and a label and its runs.
+    """
+    for values, own in runs.groupby(list(by), sort=False):
+        for label, line in lines(own, axes):
+            yield values, label, line
+
+
+def summary_by(runs: pd.DataFrame, by: Sequence[str], axes: Sequence[str]) -> pd.DataFrame:
+    """What tables and figures of settings show of each line of runs.
+
+    Args:
+        runs: planned and done.
+        by, axes: as in `lines_by`.
+
+    Returns:
+        A row for each line: `by`, without dashes; its `label` and `runs` (their ids); the student's
+        `score`, an `Average`, of so many `seeds`; means: its `std` across languages, and what it
+        costs.
+    """
+    rows = []
+    for values, label, line in lines_by(runs, by, axes):
+        score = average(line, "student")
+        std, costs = mean(line, "student std"), [_cost(line, column) for column in _COSTS]
+        seeds = score.count if score else None
+        rows.append((*values, label, tuple(line["id"]), score, seeds, std, *costs))
+    names = [name.removeprefix("--") for name in by]
+    columns = [*names, "label", "runs", "score", "seeds", "std", *_COSTS]
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+    return frame.where(frame.notna(), None)
+
+
+def _cost(runs: pd.DataFrame, column: str) -> float | None:
+    """A number that does not depend on training; known of planned runs too, once a sweep's latency
+    was measured."""
+    timed = runs.loc[runs["timed"], column].dropna()
+    return mean(runs, column) if timed.empty else float(timed.iloc[0])
+
+
+def main_setting(runs: pd.DataFrame) -> Line:
     """The setting that a table of one setting shows: D4.2 before others, then the largest transfer
     set, then the largest student.
 
     Args:
-        results: all runs.
+        runs: planned and done.
 
     Returns:
         What it is among the settings there (empty if it is the only one), and its runs.
     """
 
-    def rank(line: Line) -> tuple[bool, int, int]:
-        first = next(result for result in line[1] if result.done)
-        return (
-            first.flags.get("strategy") == "D4.2",
-            first.transfer_size or 0,
-            first.values["student"].get("parameters") or 0,
-        )
+    def rank(line: Line) -> tuple[bool, int, float]:
+        first = line[1][line[1]["done"]].iloc[0]
+        return first["--strategy"] == "D4.2", first["transfer"] or 0, first["parameters"] or 0
 
-    measured = [line for line in lines(results) if any(result.done for result in line[1])]
+    measured = [line for line in lines(runs) if line[1]["done"].any()]
     if not measured:
-        return "", []
-    label, runs = max(measured, key=rank)
+        return "", runs[:0]
+    label, own = max(measured, key=rank)
     if len(measured) == 1:
-        return "", runs
+        return "", own
     rule = "D4.2, then the largest transfer set, then the largest student"
-    return f"Shown is one of {len(measured)} settings ({rule}): {label}.", runs
+    return f"Shown is one of {len(measured)} settings ({rule}): {label}.", own
 
 
-def sources(results: Iterable[Result]) -> list[str]:
+def check_one_test_set(what: str, runs: pd.DataFrame) -> None:
+    """Makes sure that results may stand in one table.
+
+    Args:
+        what: the table, for the error.
+        runs: those that would enter it.
+
+    Raises:
+        ArtifactError: their test sets differ.
+    """
+    sets = {name: ", ".join(own["id"]) for name, own in runs.groupby("test_set", sort=False)}
+    if len(sets) > 1:
+        received = "; ".join(f"test set {name}: {ids}" for name, ids in sets.items())
+        raise ArtifactError(f"{what} holds runs scored on one test set. Received: {received}")
+
+
+def sources(runs: pd.DataFrame) -> list[str]:
     """What measured numbers come from: data, teacher, hardware, seeds; a note each."""
-    done = [result for result in results if result.done]
-    data = dict.fromkeys(_data(done, name) for name in dict.fromkeys(r.dataset for r in done))
-    teachers = dict.fromkeys(_teacher(result) for result in done)
-    hardware = dict.fromkeys(_hardware(result) for result in done)
-    seeds = sorted({str(result.seeds[0]) for result in done})
+    done = runs[runs["done"]]
+    data = [_data(name, own) for name, own in done.groupby("dataset", sort=False)]
+    sizes = [f" ({size:.1f}MM parameters)" if size else "" for size in done["teacher_parameters"]]
+    teachers = dict.fromkeys(map("".join, zip(done["teacher_name"], sizes)))
+    seeds = sorted({str(seeds[0]) for seeds in done["seeds"]})
     return [
         f"Measured on {'; '.join(data)}.",
         f"Teacher: {'; '.join(teachers)}.",
-        f"Hardware: {'; '.join(hardware)}. Seeds: {', '.join(seeds)}.",
+        f"Hardware: {'; '.join(done['hardware'].unique())}. Seeds: {', '.join(seeds)}.",
     ]
 
 
-def _data(results: Sequence[Result], name: str) -> str:
-    own = [result for result in results if result.dataset == name]
-    languages = [language for language in own[0].score("teacher")["per_language"] if language]
-    there = f" in {len(languages)} languages" if len(languages) > 1 else ""
-    of = ", ".join(languages) if 1 < len(languages) <= 8 else ""
-    items = "sentences" if own[0].values["task"] == "ner" else "texts"
-    train, test = (counts(result.sentences(split) for result in own) for split in ("train", "test"))
-    transfer = counts(result.transfer_size for result in own)
+def _data(name: str, runs: pd.DataFrame) -> str:
+    first = runs.iloc[0].filter(like="teacher/").dropna()
+    named = [column.split("/", 1)[1] for column in first.index if column != "teacher/"]
+    there = f" in {len(named)} languages" if len(named) > 1 else ""
+    of = ", ".join(named) if 1 < len(named) <= 8 else ""
+    items = "sentences" if first_metric(runs) == "f1" else "texts"
+    train, transfer, test = (counts(runs[c]) for c in ("train", "transfer", "test"))
     sizes = f"{train} labeled, {transfer} transfer and {test} test {items}"
     return f"{name}{there}{f' ({of})' if of else ''}: {sizes}"
 
 
-def _teacher(result: Result) -> str:
-    parameters = result.values["teacher"].get("parameters")
-    size = f" ({parameters / 1e6:.1f}MM parameters)" if parameters else ""
-    return result.teacher + size
-
-
-def _hardware(result: Result) -> str:
-    there = result.values.get("hardware", {})
-    gpus = ", ".join(there.get("gpus", [])) or "no GPU"
-    return f"{there.get('cpu') or 'CPU not recorded'}, {there.get('cores', '?')} cores, {gpus}"
+def first_metric(runs: pd.DataFrame) -> str:
+    """`f1` or `accuracy`: the metric of runs of one task."""
+    return runs["metric"].dropna().iloc[0]

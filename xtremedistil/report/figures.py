@@ -3,33 +3,31 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from xtremedistil.report.averages import Average, main_setting
-from xtremedistil.report.collected import Collected, Result, check_one_test_set
-from xtremedistil.report.drawing import (
-    ABOVE_RIGHT,
-    BELOW_LEFT,
-    STUDENT,
-    STYLES,
-    TEACHER,
-    draw,
-    mark_apart,
-    plot,
-    say_missing,
-    scores_over_bars,
+from xtremedistil.report import drawing
+from xtremedistil.report.averages import Average, average, check_one_test_set, main_setting
+from xtremedistil.report.collected import Collected
+from xtremedistil.report.drawing import draw
+from xtremedistil.report.frame import languages, of_task
+from xtremedistil.report.libraries import pd
+from xtremedistil.report.published import FIGURES, published_table
+from xtremedistil.report.sizes import (
+    by_size,
+    grid_runs,
+    pairs,
+    published_pairs,
+    published_sizes,
+    undistilled_runs,
 )
-from xtremedistil.report.points import Point, pairs, points, published_grid, published_pairs
-from xtremedistil.report.published import FIGURES, TABLES
-from xtremedistil.report.tables_choices import grid_results, without_distillation
-from xtremedistil.report.tables_ner import in_language
 from xtremedistil.runtime.errors import ConfigError
 
 F1 = "F1 (%)"
 PUBLISHED = "published (WikiAnn in 41 languages, MBERT)"
 _NOTHING = "nothing measured here"
-_GAINS: Mapping[str, Callable[[Point], Average | None]] = {
-    "(a) Parameter compression (times)": lambda point: point.compression,
-    "(b) Inference speedup (times, batch 32)": lambda point: point.speedup.get("batch_32"),
+_GAINS = {
+    "(a) Parameter compression (times)": "compression",
+    "(b) Inference speedup (times, batch 32)": "speedup_batch_32",
 }
+Pair = tuple[pd.Series, pd.Series]  # rows of `by_size`
 
 
 def build_figure(figure: int, collected: Collected) -> bytes:
@@ -60,7 +58,7 @@ def caption(figure: int) -> str:
     )
 
 
-def measured_runs(figure: int, collected: Collected) -> list[Result]:
+def measured_runs(figure: int, collected: Collected) -> pd.DataFrame:
     """The finished runs that a figure shows.
 
     Args:
@@ -71,40 +69,41 @@ def measured_runs(figure: int, collected: Collected) -> list[Result]:
         ArtifactError: they do not compare.
     """
     if figure == 1:
-        own = grid_results(collected)
+        own = grid_runs(collected.runs)
     elif figure == 2:
-        own = main_setting(collected.of_task("ner"))[1]
+        own = main_setting(of_task(collected.runs, "ner"))[1]
     else:
-        own = without_distillation(collected)
+        own = undistilled_runs(collected.runs)
     check_one_test_set(f"Figure {figure}", own)
-    done = [result for result in own if result.done]
+    done = own[own["done"]]
     if figure == 3:
-        done = [r for pair in pairs(done) for point in pair for r in point.results]
+        return done.loc[[id for pair in pairs(done) for row in pair for id in row["runs"]]]
     return done
 
 
-def measured_title(runs: Sequence[Result]) -> str:
+def measured_title(runs: pd.DataFrame) -> str:
     """A panel's title: where its numbers come from."""
-    data = ", ".join(dict.fromkeys(run.dataset for run in runs))
-    teachers = ", ".join(dict.fromkeys(run.teacher for run in runs))
-    seeds = len({run.seeds for run in runs})
+    done = runs[runs["done"]]
+    if done.empty:
+        return "measured"
+    data, teachers = (", ".join(done[name].unique()) for name in ("dataset", "teacher_name"))
+    seeds = done["seeds"].nunique()
     whiskers = f"; whiskers: std. dev. over {seeds} seeds" if seeds > 1 else ""
-    return f"measured ({data}, {teachers}{whiskers})" if runs else "measured"
+    return f"measured ({data}, {teachers}{whiskers})"
 
 
-def _figure_1(canvas: Any, runs: Sequence[Result]) -> None:
-    measured = [point for point in points(runs, "bilstm") if point.score]
-    widths = sorted({point.size[0] for point in [*published_grid(), *measured]})
-    styles = {width: STYLES[i % len(STYLES)] for i, width in enumerate(widths)}
-    sides = canvas.subfigures(1, 2)
+def _figure_1(canvas: Any, runs: pd.DataFrame) -> None:
+    grids = published_sizes(16), by_size(runs).dropna(subset=["score"])
+    widths = sorted({size[0] for grid in grids for size in grid["size"]})
+    styles = {width: drawing.STYLES[i % len(drawing.STYLES)] for i, width in enumerate(widths)}
     titles = (PUBLISHED, measured_title(runs))
-    for side, title, own in zip(sides, titles, (published_grid(), measured), strict=True):
+    for side, title, grid in zip(canvas.subfigures(1, 2), titles, grids, strict=True):
         side.suptitle(title, fontsize=10)
-        if not own:
-            say_missing(side, _NOTHING)
+        if grid.empty:
+            drawing.say_missing(side, _NOTHING)
             continue
         for axes, (name, gain) in zip(side.subplots(2, 1), _GAINS.items(), strict=True):
-            _linked(axes, [point for point in own if gain(point)], gain, styles)
+            _linked(axes, grid.dropna(subset=[gain]), gain, styles)
             axes.set_xlabel(name)
             axes.set_ylabel(F1)
         handles, names = axes.get_legend_handles_labels()
@@ -112,72 +111,56 @@ def _figure_1(canvas: Any, runs: Sequence[Result]) -> None:
 
 
 def _linked(
-    axes: Any,
-    own: Sequence[Point],
-    gain: Callable[[Point], Average | None],
-    styles: Mapping[int, Mapping[str, str]],
+    axes: Any, grid: pd.DataFrame, gain: str, styles: Mapping[int, Mapping[str, str]]
 ) -> None:
-    """Points, linked within one embedding width and setting; each says its H. Neighbouring widths
+    """Sizes, linked within one embedding width and setting; each says its H. Neighbouring widths
     have their labels on different sides, where these are free."""
-    lines: dict[tuple[int, str], list[Point]] = {}
-    for point in sorted(own, key=lambda point: point.size):
-        lines.setdefault((point.size[0], point.label), []).append(point)
-    named = {width: label for width, label in reversed(lines)}  # one entry in the legend
+    grid = grid.assign(width=[size[0] for size in grid["size"]]).sort_values("size", kind="stable")
+    first = grid.drop_duplicates("width").set_index("width")["label"]  # is in the legend
     labels = []
-    for (width, label), line in lines.items():
+    for (width, label), line in grid.groupby(["width", "label"], sort=False):
         style = styles[width]
-        places = [gain(point).mean for point in line]
-        name = f"E = {width}" if named[width] == label else None
-        plot(axes, places, [point.score for point in line], label=name, **style)
-        side = BELOW_LEFT if list(styles).index(width) % 2 else ABOVE_RIGHT
-        for place, point in zip(places, line, strict=True):
-            text = f"H {point.size[1]} {label}".strip()
-            labels.append(((place, point.score.mean), text, style["color"], side))
+        name = f"E = {width}" if first[width] == label else None
+        drawing.plot(axes, line[gain].tolist(), line["score"].tolist(), label=name, **style)
+        side = drawing.BELOW_LEFT if list(styles).index(width) % 2 else drawing.ABOVE_RIGHT
+        for place, score, size in zip(line[gain], line["score"], line["size"]):
+            text = f"H {size[1]} {label}".strip()
+            labels.append(((place, score.mean), text, style["color"], side))
     axes.margins(0.12, 0.1)
-    mark_apart(axes, labels)
+    drawing.mark_apart(axes, labels)
 
 
-def _figure_2(canvas: Any, runs: Sequence[Result]) -> None:
-    rows = TABLES[17].records()
+def _figure_2(canvas: Any, runs: pd.DataFrame) -> None:
+    paper = published_table(17)
     top, bottom = canvas.subfigures(2, 1)
     models = ("MBERT", "TinyMBERT", "MBERT-single", "MMNER")
-    _languages(
-        top,
-        {row["language"]: row["train"] for row in rows},
-        [(m, style, [Average(row[m]) for row in rows]) for m, style in zip(models, STYLES)],
-    )
+    published = [
+        (m, style, [Average(f1) for f1 in paper[m]]) for m, style in zip(models, drawing.STYLES)
+    ]
+    _languages(top, dict(zip(paper["language"], paper["train"])), published)
     top.suptitle(PUBLISHED, fontsize=10)
     bottom.suptitle(measured_title(runs), fontsize=10)
-    if not runs:
-        say_missing(bottom, _NOTHING)
+    if runs.empty:
+        drawing.say_missing(bottom, _NOTHING)
         return
-    names = {name for run in runs for name in run.score("student")["per_language"]}
-    counted = runs[0].sentences_per_language("train")
-    train = {name: counted.get(name, 0) / 1000 for name in names}
+    counted = runs.iloc[0]
+    train = {n: (counted.get(f"train/{n}") or 0) / 1000 for n in languages(runs, "student")}
     train = dict(sorted(train.items(), key=lambda item: (item[1], item[0])))
-    _languages(
-        bottom,
-        train,
-        [
-            (who, style, [in_language(runs, who, name) for name in train])
-            for who, style in (("teacher", TEACHER), ("student", STUDENT))
-        ],
-    )
+    measured = [
+        (who, style, [average(runs, f"{who}/{name}") for name in train])
+        for who, style in (("teacher", drawing.TEACHER), ("student", drawing.STUDENT))
+    ]
+    _languages(bottom, train, measured)
 
 
-def _languages(part: Any, train: Mapping[str, float], series: Sequence[Any]) -> None:
+def _languages(part: Any, train: Mapping[str, float], series: Sequence[drawing.Series]) -> None:
     """F1 of several models by language, over the number of training sentences."""
-    scores_over_bars(
-        part,
-        [name or "(none)" for name in train],
-        series,
-        [("training sentences", list(train.values()))],
-        "Language",
-        (F1, "Sentences\n(thousands)"),
-    )
+    names = [name or "(none)" for name in train]
+    bars = [("training sentences", list(train.values()))]
+    drawing.scores_over_bars(part, names, series, bars, "Language", (F1, "Sentences\n(thousands)"))
 
 
-def _figure_3(canvas: Any, runs: Sequence[Result]) -> None:
+def _figure_3(canvas: Any, runs: pd.DataFrame) -> None:
     measured = pairs(runs)
     top, bottom = canvas.subfigures(2, 1)
     top.suptitle(PUBLISHED, fontsize=10)
@@ -186,29 +169,24 @@ def _figure_3(canvas: Any, runs: Sequence[Result]) -> None:
     if measured:
         _equal_latency(bottom, measured, "Latency\n(ms, batch 32)")
     else:
-        say_missing(bottom, f"{_NOTHING}: no two students of equal latency")
+        drawing.say_missing(bottom, f"{_NOTHING}: no two students of equal latency")
 
 
-def _equal_latency(part: Any, paired: Sequence[tuple[Point, Point]], unit: str) -> None:
+def _equal_latency(part: Any, paired: Sequence[Pair], unit: str) -> None:
     """F1 of both students at each latency, over the latencies themselves."""
-    styles = {"BiLSTM": TEACHER, "Transformer": STYLES[2]}
-    scores_over_bars(
+    styles = {"BiLSTM": drawing.TEACHER, "Transformer": drawing.STYLES[2]}
+    sides = list(zip(styles.items(), zip(*paired)))
+    drawing.scores_over_bars(
         part,
-        [f"{bilstm.size}\n{other.size}" for bilstm, other in paired],
-        [
-            (name, style, [pair[index].score for pair in paired])
-            for index, (name, style) in enumerate(styles.items())
-        ],
-        [
-            (f"{name} latency", [p[index].speed for p in paired])
-            for index, name in enumerate(styles)
-        ],
+        [f"{bilstm['size']}\n{other['size']}" for bilstm, other in paired],
+        [(name, style, [row["score"] for row in own]) for (name, style), own in sides],
+        [(f"{n} latency", [row["student_batch_32"] for row in own]) for (n, _), own in sides],
         "Size: BiLSTM (E, H) above, Transformer (E, depth) below",
         (F1, unit),
     )
 
 
-_PAINTERS: Mapping[int, Callable[[Any, Sequence[Result]], None]] = {
+_PAINTERS: Mapping[int, Callable[[Any, pd.DataFrame], None]] = {
     1: _figure_1,
     2: _figure_2,
     3: _figure_3,

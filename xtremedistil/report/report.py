@@ -7,12 +7,11 @@ from xtremedistil.report.collected import load
 from xtremedistil.report.figures import build_figure, caption
 from xtremedistil.report.page import build_page
 from xtremedistil.report.published import FIGURES
+from xtremedistil.report.schema import PAGE
 from xtremedistil.report.table import to_markdown, to_text
 from xtremedistil.report.tables import BUILDERS, build_table
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-
-PAGE = "report.html"
 
 
 def write_report(

@@ -1,8 +1,10 @@
 """A table of a report as text: how its numbers look, and its two renderings."""
 
+import numbers
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 MISSING = "—"
 
@@ -12,7 +14,7 @@ class Table:
     """A table as text: every cell is ready to be shown.
 
     Attributes:
-        number: as in the paper.
+        number: as in the paper; 0 for one that the paper does not have.
         title: what it is of.
         columns: headings; a line break parts what is measured from where it comes from.
         rows: cells.
@@ -35,6 +37,11 @@ class Table:
             for i in range(len(self.columns))
         )
 
+    @property
+    def caption(self) -> str:
+        """The title with the number."""
+        return f"Table {self.number}. {self.title}" if self.number else self.title
+
 
 def counts(values: Iterable[int | None]) -> str:
     """Whole numbers for readers: one, or the smallest and the largest."""
@@ -44,11 +51,13 @@ def counts(values: Iterable[int | None]) -> str:
     return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A number for readers; whole ones stay whole."""
-    if value is None:
+def number(value: Any, digits: int = 2) -> str:
+    """A cell: a float with so many digits; whole numbers, averages and text as they are."""
+    if value is None or value == "" or value != value:  # NaN, pandas' word for missing
         return MISSING
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+    if isinstance(value, numbers.Integral):
+        return f"{value:,}"
+    return f"{value:,.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def abbreviated(value: int | None) -> str:
@@ -73,8 +82,7 @@ def to_text(table: Table) -> str:
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     notes = [textwrap.fill(note, 100) for note in table.notes]
     rows = [line(row) for row in table.rows]
-    title = f"Table {table.number}. {table.title}"
-    return "\n".join([title, "", *map(line, body), rule, *rows, "", *notes]) + "\n"
+    return "\n".join([table.caption, "", *map(line, body), rule, *rows, "", *notes]) + "\n"
 
 
 def to_markdown(table: Table) -> str:

@@ -6,12 +6,16 @@ another setting.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from xtremedistil.report import tables_choices, tables_ner, tables_texts
 from xtremedistil.report.collected import Collected
 from xtremedistil.report.table import Table
 from xtremedistil.runtime.errors import ConfigError
 
+_BY_FLAG = {11: "dropout", 12: "batch_size", 13: "teacher_layer", 14: "embeddings"}
+# Tables of one flag: a single value of it compares nothing.
+_VARIED = {3: ("strategy", "transfer_per_language"), **{t: (f,) for t, f in _BY_FLAG.items()}}
 BUILDERS: Mapping[int, Callable[[Collected], Table]] = {
     1: tables_texts.table_1,
     2: tables_texts.table_2,
@@ -23,21 +27,10 @@ BUILDERS: Mapping[int, Callable[[Collected], Table]] = {
     8: tables_texts.table_8,
     9: tables_texts.table_9,
     10: tables_choices.table_10,
-    11: tables_choices.table_11,
-    12: tables_choices.table_12,
-    13: tables_choices.table_13,
-    14: tables_choices.table_14,
+    **{table: partial(tables_choices.by_flag, table, flag) for table, flag in _BY_FLAG.items()},
     15: tables_choices.table_15,
     16: tables_choices.table_16,
     17: tables_ner.table_17,
-}
-# Tables of one flag: a single value of it compares nothing.
-_VARIED = {
-    3: ("strategy", "transfer_per_language"),
-    11: ("dropout",),
-    12: ("batch_size",),
-    13: ("teacher_layer",),
-    14: ("embeddings",),
 }
 
 
@@ -62,7 +55,7 @@ def build_table(table: int, collected: Collected) -> Table:
 def has_something(table: Table, collected: Collected) -> bool:
     """Whether a table belongs on a page: something in it is measured, and what it varies was
     varied."""
-    shown = [result for result in collected.done if result.id in table.runs]
+    shown = collected.runs.loc[list(table.runs)]
     names = _VARIED.get(table.number, ())
-    varied = any(len({r.flags.get(name) for r in shown}) > 1 for name in names)
-    return bool(shown) and (varied or not names)
+    varied = any(shown[f"--{name}"].nunique() > 1 for name in names)
+    return not shown.empty and (varied or not names)

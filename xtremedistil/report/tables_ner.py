@@ -1,249 +1,191 @@
 """Tables 3 to 6 and 17: strategies, steps, models and languages."""
 
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
-from xtremedistil.report.averages import (
-    WEIGHTS,
-    Average,
-    average,
-    lines,
-    main_setting,
-    score,
-)
-from xtremedistil.report.collected import Collected, Result
-from xtremedistil.report.published import TABLES
+from xtremedistil.report.averages import average, lines, lines_by, main_setting, mean
+from xtremedistil.report.collected import Collected
+from xtremedistil.report.frame import languages, of_task
+from xtremedistil.report.libraries import pd
+from xtremedistil.report.published import published_table
+from xtremedistil.report.schema import STUDENT, TEACHER, WEIGHTS
 from xtremedistil.report.table import MISSING, Table, abbreviated, counts, number
-from xtremedistil.report.table_parts import (
-    SPREAD,
-    assemble,
-    cell,
-    mean,
-    named,
-    score_of,
-    seeds,
-)
+from xtremedistil.report.table_parts import SPREAD, assemble, cells, named, score_of
 
 ACROSS = "std. dev. is across languages."
 LOW_RESOURCE = 100  # labeled sentences per language (Table 6)
-_NEWEST = {"head": ("Linear", "Softmax"), "encoder": ("BiLSTM",), "embeddings": ("Word Emb",)}
+_TRANSFER = "--transfer_per_language"
 _NEAR = 0.05  # a transfer set this near one of the paper's stands beside it
+_MEASURED = ("F1\nmeasured", "std. dev.\nmeasured", "seeds")
 
 
 def table_3(collected: Collected) -> Table:
     """Strategies by the size of the transfer set."""
     axes = ("strategy", "transfer_per_language")
-    results = collected.of_task("ner")
-    sizes = _by_size(results)
+    runs = _sized(of_task(collected.runs, "ner"))
+    sizes = {size: own for size, own in runs.groupby("transfer_order")}
     rows = []
-    for row in TABLES[3].records():
-        own = [result for result in results if result.flags.get("strategy") == row["strategy"]]
+    for row in published_table(3).to_dict("records"):
         paper = [_score(row[f"f1_{size}"], row[f"std_{size}"]) for size in ("0.7", "1.4", "7.2")]
-        for label, runs in lines(own, axes) or [("", [])]:
-            by_size = _by_size(runs)
-            measured = [_measured(by_size.get(size, [])) for size in sizes]
+        own = runs[runs["--strategy"] == row["strategy"]]
+        for label, line in lines(own, axes) or [("", own)]:
+            measured = [_measured(line[line["transfer_order"] == size]) for size in sizes]
             rows.append((named(row["strategy"], label), row["features"], *paper, *measured))
-    heads = [f"{_transfer(size, own)}\nmeasured" for size, own in sizes.items()]
-    columns = ("strategy", "features", "0.7MM\npaper", "1.4MM\npaper", "7.2MM\npaper", *heads)
-    notes = [
-        "F1 in percent by sentences of the transfer set; in brackets the standard deviation "
-        f"across languages. {SPREAD} n is the number of seeds."
-    ]
+    columns = ["strategy", "features", "0.7MM\npaper", "1.4MM\npaper", "7.2MM\npaper"]
+    columns += [f"{_transfer(own)}\nmeasured" for own in sizes.values()]
     chosen = [
         f"{strategy}: {', '.join(f'{name} {weight:g}' for name, weight in weights.items())}"
         for strategy, weights in collected.chosen.items()
     ]
-    if chosen:
-        notes.append(f"Loss weights chosen on the development set: {'; '.join(chosen)}.")
-    return assemble(3, collected, columns, rows, results, notes, axes=(*axes, *WEIGHTS))
+    notes = (
+        "F1 in percent by sentences of the transfer set; in brackets the standard deviation "
+        f"across languages. {SPREAD} n is the number of seeds.",
+        f"Loss weights chosen on the development set: {'; '.join(chosen)}." if chosen else "",
+    )
+    return assemble(3, collected, columns, rows, runs, notes, axes=(*axes, *WEIGHTS))
 
 
-def _score(mean: float | None, std: float | None) -> str:
-    return MISSING if mean is None else f"{mean:.2f} ({std:.1f})"
+def _score(score: float | None, std: float | None) -> str:
+    return MISSING if score is None else f"{score:.2f} ({std:.1f})"
 
 
-def _measured(runs: Sequence[Result]) -> str:
+def _measured(runs: pd.DataFrame) -> str:
     score, std, seeds = score_of(runs)
     return MISSING if score == MISSING else f"{score} ({std}) n={seeds}"
 
 
-def _by_size(results: Sequence[Result]) -> dict[int, list[Result]]:
-    """Runs by transfer sentences per language, the smallest first; 0 stands for all."""
-    sizes: dict[int, list[Result]] = {}
-    for result in results:
-        sizes.setdefault(result.flags.get("transfer_per_language", 0), []).append(result)
-    return dict(sorted(sizes.items(), key=lambda item: (item[0] == 0, item[0])))
+def _sized(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with an order by transfer sentences per language, of which 0 stands for all."""
+    sizes = runs[_TRANSFER].fillna(0).astype(float)
+    return runs.assign(transfer_order=sizes.where(sizes > 0, float("inf")))
 
 
-def _transfer(size: int, results: Sequence[Result]) -> str:
-    found = counts(result.transfer_size for result in results if result.done)
-    return f"{size:,} a language" if found == MISSING else found
+def _transfer(runs: pd.DataFrame) -> str:
+    found = counts(runs["transfer"])
+    return f"{runs[_TRANSFER].iloc[0] or 0:,} a language" if found == MISSING else found
 
 
 def table_4(collected: Collected) -> Table:
     """F1 after each step of D4.2."""
-    own = [r for r in collected.of_task("ner") if r.flags.get("strategy") == "D4.2"]
-    several, runs = main_setting(own)
-    rows = []
-    for row in TABLES[4].records():
-        value, std = (after_step(runs, row, what) for what in ("mean", "std"))
-        paper = (number(row["f1"]), number(row["std"], 1))
-        measured = (cell(value), mean(std, 1), seeds(value))
-        rows.append((str(row["stage"]), row["layer"], *paper, *measured))
-    columns = ("stage", "unfreezing layer", "F1\npaper", "std. dev.\npaper")
-    columns += ("F1\nmeasured", "std. dev.\nmeasured", "seeds")
-    notes = [note for note in (f"{SPREAD} {ACROSS}", several) if note]
-    return assemble(4, collected, columns, rows, runs, notes)
-
-
-def after_step(runs: Iterable[Result], row: Mapping[str, Any], what: str) -> Average | None:
-    """The F1 after a step.
-
-    Args:
-        runs: of one setting of D4.2.
-        row: the step's row of Table 4.
-        what: `mean`, or `std` across languages.
-    """
-    return average(runs, lambda result: _of_step(result, row, what))
-
-
-def _of_step(result: Result, row: Mapping[str, Any], what: str) -> float | None:
-    for step in result.values.get("steps", ()):
-        layers = _NEWEST.get(step["newest"], (str(step["newest"]).capitalize(),))
-        if step["stage"] == row["stage"] and row["layer"] in layers and step.get(result.metric):
-            return step[result.metric][what]
-    return None
+    own = of_task(collected.runs, "ner")
+    several, runs = main_setting(own[own["--strategy"] == "D4.2"])
+    paper = published_table(4)
+    steps = [f"{stage}/{layer}" for stage, layer in zip(paper["stage"], paper["layer"])]
+    scores = [average(runs, step) for step in steps]
+    table = paper.assign(
+        score=scores,
+        spread=[number(mean(runs, f"{step} std"), 1) for step in steps],
+        seeds=[score and score.count for score in scores],
+    )
+    columns = ("stage", "unfreezing layer", "F1\npaper", "std. dev.\npaper", *_MEASURED)
+    notes = (f"{SPREAD} {ACROSS}", several)
+    return assemble(4, collected, columns, cells(table, table), runs, notes)
 
 
 def table_5(collected: Collected) -> Table:
     """Models, on average over languages."""
-    several, runs = main_setting(collected.of_task("ner"))
-    alone = collected.of_task("ner", teacher_per_language=True)
+    several, runs = main_setting(of_task(collected.runs, "ner"))
+    alone = of_task(collected.runs, "ner", teacher_per_language=True)
     measured = {
-        "MBERT-single": score_of(alone, "teacher"),
-        "MBERT": score_of(runs, "teacher"),
-        "TinyMBERT": score_of(runs),
+        "MBERT-single": ("one teacher a language", *score_of(alone, TEACHER)),
+        "MBERT": ("teacher", *score_of(runs, TEACHER)),
+        "TinyMBERT": ("student", *score_of(runs)),
     }
-    names = {"MBERT-single": "one teacher a language", "MBERT": "teacher", "TinyMBERT": "student"}
     rows = [
-        (
-            *(row["model"], number(row["f1"]), number(row["std"], 1)),
-            names.get(row["model"], MISSING),
-            *measured.get(row["model"], (MISSING,) * 3),
-        )
-        for row in TABLES[5].records()
+        (model, number(f1), number(std, 1), *measured.get(model, [MISSING] * 4))
+        for model, f1, std in published_table(5).itertuples(False)
     ]
-    columns = ("paper's model", "F1\npaper", "std. dev.\npaper", "measured model")
-    columns += ("F1\nmeasured", "std. dev.\nmeasured", "seeds")
-    here = {name for r in runs if r.done for name in r.score("student")["per_language"]}
-    told = (f"{SPREAD} {ACROSS}", several, _kept(runs), _in_common(here))
-    notes = [note for note in told if note]
-    used = [*runs, *alone]
+    columns = ("paper's model", "F1\npaper", "std. dev.\npaper", "measured model", *_MEASURED)
+    here = languages(runs, STUDENT)
+    notes = (f"{SPREAD} {ACROSS}", several, _kept(runs), _in_common(here))
+    used = pd.concat([runs, alone])
     return assemble(5, collected, columns, rows, used, notes, axes=("teacher_per_language",))
 
 
-def _kept(runs: Sequence[Result]) -> str:
-    kept = average(runs, lambda result: result.values.get("retained"))
+def _kept(runs: pd.DataFrame) -> str:
+    kept, low, high = (mean(runs, f"retained{end}") for end in ("", " low", " high"))
     if kept is None:
         return ""
-    low, high = (
-        average(runs, lambda r, i=i: (r.values.get("retained_interval") or (None, None))[i])
-        for i in range(2)
+    return (
+        f"The student keeps {kept:.1f}% of its teacher's F1 (95% interval {low:.1f} to "
+        f"{high:.1f}); the paper's 96.5%."
     )
-    interval = f" (95% interval {low.mean:.1f} to {high.mean:.1f})" if low and high else ""
-    return f"The student keeps {kept.mean:.1f}% of its teacher's F1{interval}; the paper's 96.5%."
 
 
 def table_6(collected: Collected) -> Table:
     """100 labeled sentences per language, by the size of the transfer set."""
     axes = ("transfer_per_language",)
-    results = [
-        result
-        for result in collected.of_task("ner")
-        if result.flags.get("labeled_per_language") == LOW_RESOURCE
-        and result.flags.get("strategy", "D4.2") == "D4.2"
-    ]
-    rows, extra, beside = [], [], {}
-    for size, own in _by_size(results).items():
-        for label, runs in lines(own, axes):
-            cells = (named(_transfer(size, runs), label), *score_of(runs))
-            place = _paper_size(runs)
-            if place is None or place in beside:
-                extra.append(("student", MISSING, MISSING, *cells))
-            else:
-                beside[place] = cells
-    for row in TABLES[6].records():
-        paper = (row["model"], abbreviated(row["transfer"]), number(row["f1"]))
-        measured = beside.get(row["transfer"], (MISSING,) * 4)
-        if row["model"] == "MBERT":
-            measured = (MISSING, *score_of(main_setting(results)[1], "teacher"))
-        elif row["model"] == "MMNER":
-            measured = (MISSING,) * 4
-        rows.append((*paper, *measured))
-    columns = ("model", "transfer\npaper", "F1\npaper", "transfer\nmeasured", "F1\nmeasured")
-    columns += ("std. dev.\nmeasured", "seeds")
+    runs = of_task(collected.runs, "ner")
+    runs = runs[runs["--labeled_per_language"] == LOW_RESOURCE]
+    runs = _sized(runs[runs["--strategy"].fillna("D4.2") == "D4.2"])
+    extra, beside = [], {}
+    for _, label, line in lines_by(runs.sort_values("transfer_order"), ["transfer_order"], axes):
+        own = (named(_transfer(line), label), *score_of(line))
+        place = _paper_size(line)
+        if place is None or place in beside:
+            extra.append(("student", MISSING, MISSING, *own))
+        else:
+            beside[place] = own
+    rows = []
+    for model, transfer, f1 in published_table(6).itertuples(False):
+        measured = beside.get(transfer, (MISSING,) * 4)
+        if model == "MBERT":
+            measured = (MISSING, *score_of(main_setting(runs)[1], TEACHER))
+        rows.append((model, abbreviated(transfer), number(f1), *measured))
+    columns = ("model", "transfer\npaper", "F1\npaper", "transfer\nmeasured", *_MEASURED)
     notes = (
         f"{LOW_RESOURCE} labeled sentences a language. The paper's 4.1K are the labeled sentences "
         f"themselves; a measured set of just those stands beside it. {SPREAD} {ACROSS}",
     )
-    return assemble(6, collected, columns, [*rows, *extra], results, notes, axes=axes)
+    return assemble(6, collected, columns, [*rows, *extra], runs, notes, axes=axes)
 
 
-def _paper_size(runs: Sequence[Result]) -> int | None:
+def _paper_size(runs: pd.DataFrame) -> int | None:
     """The transfer set of Table 6 that a measured one stands for."""
-    done = [result for result in runs if result.done and result.transfer_size]
-    if not done:
+    done = runs.dropna(subset=["transfer"])
+    if done.empty:
         return None
-    size, sizes = done[0].transfer_size, TABLES[6].column("transfer")
-    if size == done[0].sentences("train"):
-        return min(size for size in sizes if size)
-    return next((s for s in sizes if s and abs(s - size) <= _NEAR * s), None)
+    size, train = done.iloc[0][["transfer", "train"]]
+    sizes = published_table(6)["transfer"].dropna()
+    if size == train:
+        return sizes.min()
+    return next((s for s in sizes if abs(s - size) <= _NEAR * s), None)
 
 
 def table_17(collected: Collected) -> Table:
     """F1 by language."""
-    several, runs = main_setting(collected.of_task("ner"))
-    alone = collected.of_task("ner", teacher_per_language=True)
-    paper = {row["language"]: row for row in TABLES[17].records()}
-    done = [result for result in runs if result.done]
-    here = dict.fromkeys(name for r in done for name in r.score("student")["per_language"])
+    several, runs = main_setting(of_task(collected.runs, "ner"))
+    alone = of_task(collected.runs, "ner", teacher_per_language=True)
+    paper = published_table(17).set_index("language")
+    here = languages(runs, STUDENT)
+    table = paper.reindex(dict.fromkeys([*paper.index, *here]))
     rows = []
-    for language in dict.fromkeys([*paper, *here]):
-        row = paper.get(language, {})
-        printed = {name: number(row.get(name)) for name in TABLES[17].columns[1:]}
-        train = counts(r.sentences_per_language("train").get(language) for r in done)
+    for language, row in table.where(table.notna(), None).iterrows():
+        train = runs.get(f"train/{language}")
         rows.append(
             (
-                *(language or "(none)", printed["train"], train),
-                *(printed["TinyMBERT"], cell(in_language(runs, "student", language))),
-                *(printed["MBERT"], cell(in_language(runs, "teacher", language))),
-                *(printed["MBERT-single"], cell(in_language(alone, "teacher", language))),
-                printed["MMNER"],
+                *(language or "(none)", number(row["train"])),
+                MISSING if train is None else counts(train[runs["done"]]),
+                *(number(row["TinyMBERT"]), number(average(runs, f"student/{language}"))),
+                *(number(row["MBERT"]), number(average(runs, f"teacher/{language}"))),
+                *(number(row["MBERT-single"]), number(average(alone, f"teacher/{language}"))),
+                number(row["MMNER"]),
             )
         )
     columns = ("language", "train (K)\npaper", "train\nmeasured")
     columns += ("TinyMBERT\npaper", "student\nmeasured", "MBERT\npaper", "teacher\nmeasured")
     columns += ("MBERT-single\npaper", "one a language\nmeasured", "MMNER\npaper")
-    notes = [note for note in (f"F1 in percent. {SPREAD}", several, _in_common(here)) if note]
-    used = [*runs, *alone]
+    notes = (f"F1 in percent. {SPREAD}", several, _in_common(here))
+    used = pd.concat([runs, alone])
     return assemble(17, collected, columns, rows, used, notes, axes=("teacher_per_language",))
 
 
-def _in_common(languages: Iterable[str]) -> str:
+def _in_common(here: Iterable[str]) -> str:
     """The paper's average over the languages that were measured, which is not its headline."""
-    rows = [row for row in TABLES[17].records() if row["language"] in set(languages)]
-    if len(rows) in (0, len(TABLES[17].rows)):
+    paper = published_table(17)
+    own = paper[paper["language"].isin(list(here))]
+    if len(own) in (0, len(paper)):
         return ""
-    student, teacher = (
-        statistics.fmean(row[name] for row in rows) for name in ("TinyMBERT", "MBERT")
-    )
     return (
-        f"Over the {len(rows)} measured languages the paper's TinyMBERT averages {student:.2f} "
-        f"and its MBERT {teacher:.2f}."
+        f"Over the {len(own)} measured languages the paper's TinyMBERT averages "
+        f"{own['TinyMBERT'].mean():.2f} and its MBERT {own['MBERT'].mean():.2f}."
     )
-
-
-def in_language(runs: Iterable[Result], who: str, language: str) -> Average | None:
-    """The score of the `teacher` or `student` in one language."""
-    return score(runs, who, lambda score: score["per_language"].get(language))
