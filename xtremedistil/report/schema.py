@@ -14,7 +14,7 @@ DISAGREEMENTS, PAGE = "disagreements.json", "report.html"
 METRICS = {"ner": "f1", "classification": "accuracy"}
 LABELED, TEST, TRANSFER = "labeled data", "test", "transfer set"  # parts that have a fingerprint
 TEACHER, STUDENT = "teacher", "student"
-# The flags that are a student's size, by its kind, for results that were written before they said so.
+# The flags that are a student's size, by its kind, for results of before they said so.
 SIZE_FLAGS = {"bilstm": ("embedding_dim", "hidden_size"), "transformer": ("embedding_dim", "depth")}
 WEIGHTS = ("alpha", "beta", "gamma")  # flags: the weights of a joint loss (Eq. 7)
 
