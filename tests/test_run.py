@@ -291,7 +291,7 @@ def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
     )
     run = Run(dataclasses.replace(config, student=student))
     table = run.student.build().get_layer("embeddings").get_weights()[0]
-    row = run.data.read_rows()[run.checkpoint.tokenizer.id_of("der")]
+    row = run.data.read_rows()[run.checkpoint.tokenizer.renumbered.index("der")]
     np.testing.assert_array_equal(table[row], np.full(16, 0.5, np.float32))
 
 

@@ -81,7 +81,9 @@ class Opened:
         config, shape = self.config, self.checkpoint.config
         if any(REPRESENTATION in stage.losses for stage in self.strategy.stages):
             check_layer(config.distillation.teacher_layer, shape.blocks)
-        check_dimension(config.student.embeddings, config.student.embedding_dim, shape.width)
+        check_dimension(
+            config.student.embeddings, config.student.embedding_dim, shape.embedding_width
+        )
         if config.run.export and config.run.stage == "all" and not self.strategy.per_language:
             check_graph(self.checkpoint.tokenizer)
         if config.student.vector_file and not files.exists(config.student.vector_file):
