@@ -45,7 +45,7 @@ SERVED_STUDENT = "student, ... int8, where words begin"
 Log = Callable[[str], None]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Candidate:
     """A model in one form.
 
@@ -152,7 +152,8 @@ def student_candidates(
         path = os.path.join(folder, title)
         export.write(described, path, settings)
         network = export.open(path, threads)
-        size = files.size(os.path.join(path, export.graph)) if export is ONNX else weights
+        # a SavedModel has its weights beside its graph
+        size = weights if export is SAVED_MODEL else files.size(os.path.join(path, export.graph))
         forms.append(
             Candidate(
                 f"student, {title}",
