@@ -3,7 +3,7 @@
 It holds all training sentences without their labels, but for those whose labels validate, and the
 transfer files. Some are held out to validate on: sentences that D_l does not hold, so that no loss
 has seen them, with no copy among the rest. The others are shuffled once, on disk, into shards.
-Memory grows by a few bytes a sentence, not with its text.
+Memory grows by some tens of bytes a sentence, not with its text.
 """
 
 import contextlib
