@@ -150,6 +150,9 @@ def _transfer_rows(
         labeled: `(train + unlabeled,)` bool: those of D_l.
         usable: likewise: those that may belong to the transfer set.
         held_out: sentences to validate on, at the most.
+
+    Returns:
+        `(train + unlabeled,)` bool, and the number that validates.
     """
     number = config.transfer_per_language
     names = sorted({*train.languages, *unlabeled.languages} - {""})
@@ -173,7 +176,8 @@ def _transfer_rows(
         return wanted
 
     wanted = of_size(number)
-    if len(names) and not wanted[language_of < 0].any() and (language_of < 0).any():
+    nameless = language_of < 0
+    if number and len(names) and nameless.any() and not wanted[nameless].any():
         logging.warning(
             "--transfer_per_language=%d: the languages' own sentences fill the transfer set, and "
             "text without a language is left out",
