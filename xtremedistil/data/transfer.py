@@ -3,7 +3,7 @@
 It holds all training sentences without their labels, but for those whose labels validate, and the
 transfer files. Some are held out to validate on: sentences that D_l does not hold, so that no loss
 has seen them, with no copy among the rest. The others are shuffled once, on disk, into shards.
-Memory grows by a few bytes a sentence, not with its text.
+Memory grows by some tens of bytes a sentence, not with its text.
 """
 
 import contextlib
@@ -145,6 +145,9 @@ def _transfer_rows(
         labeled: `(train + unlabeled,)` bool: those of D_l.
         usable: likewise: those that may belong to the transfer set.
         held_out: sentences to validate on, at the most.
+
+    Returns:
+        `(train + unlabeled,)` bool, and the number that validates.
     """
     number = config.transfer_per_language
     names = sorted({*train.languages, *unlabeled.languages} - {""})
@@ -168,7 +171,8 @@ def _transfer_rows(
         return wanted
 
     wanted = of_size(number)
-    if len(names) and not wanted[language_of < 0].any() and (language_of < 0).any():
+    nameless = language_of < 0
+    if number and len(names) and nameless.any() and not wanted[nameless].any():
         logging.warning(
             "--transfer_per_language=%d: the languages' own sentences fill the transfer set, and "
             "text without a language is left out",
