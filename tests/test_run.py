@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from small_run import german_and_hindi, small
 from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.teacher import RunTeacher
 from xtremedistil.runtime.errors import (
     ArtifactError,
     CheckpointError,
@@ -241,7 +243,16 @@ def test_one_student_per_language_is_scored_together(data, finished, tmp_path):
     assert not np.array_equal(*tables)
 
 
-def test_one_teacher_per_language(data, tmp_path, caplog):
+def test_one_teacher_per_language(data, tmp_path, monkeypatch):
+    loaded, alive, load = [], [], RunTeacher.load_of
+
+    def load_of(teacher, language):
+        alive.append(sum(model() is not None for model in loaded))
+        model = load(teacher, language)
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(RunTeacher, "load_of", load_of)
     config = small(
         data, tmp_path / "out", teacher_per_language=True, teacher_epochs=1, stage="teacher"
     )
@@ -251,10 +262,36 @@ def test_one_teacher_per_language(data, tmp_path, caplog):
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["teacher"]["f1"] == scores["results"]["f1"]
     assert "student" not in results
+    assert alive == [0, 0]  # 41 would not fit in memory
     for language in ("de", "hi"):
         assert (tmp_path / "out" / f"teacher-{language}" / "model.safetensors").exists()
     with pytest.raises(ConfigError, match=r"--teacher_per_language goes with --stage=teacher"):
         small(data, tmp_path / "out", teacher_per_language=True)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"strategy": "D0"}, {"teacher_per_language": True, "stage": "teacher"}]
+)
+def test_a_language_with_a_model_of_its_own_needs_all_splits(data, tmp_path, changes):
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "hi" / "test.tsv.xz").unlink()
+    (tmp_path / "data" / "fr").mkdir()
+    shutil.copy(tmp_path / "data" / "de" / "test.tsv.xz", tmp_path / "data" / "fr")
+    with pytest.raises(
+        DataError,
+        match=r"trains a model for each language.*Received: fr has no dev sentence; "
+        r"fr has no train sentence; hi has no test sentence$",
+    ):
+        execute(small(str(tmp_path / "data"), tmp_path / "out", **changes))
+    assert not [name for name in os.listdir(tmp_path / "out") if name.startswith(("t", "s"))]
+
+
+def test_a_ready_teacher_is_not_tuned_by_language(data, tmp_path):
+    tags = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    folder = tiny_bert.write(str(tmp_path / "ready"), labels=tags)
+    changes = {"max_seq_length": 16, "teacher_per_language": True, "stage": "teacher"}
+    with pytest.raises(ConfigError, match=r"already has a head for the task needs --finetune=alw"):
+        Run(small(data, tmp_path / "out", teacher=folder, **changes))
 
 
 def test_runs_share_what_they_have_in_common(data, tmp_path):
