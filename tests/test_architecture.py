@@ -23,11 +23,12 @@ ROOMS = {
     "distil": _BELOW_MODELS | {"students", "scoring", "training"},
     "serving.python": _SERVING,
     "serving.graph": _SERVING,
-    "serving.exports": _SERVING | {"config", "scoring", "serving.graph"},
-    "serving": _SERVING | {"serving.graph", "serving.exports"},
+    "serving.native": _SERVING,
+    "serving.exports": _SERVING | {"config", "scoring", "serving.graph", "serving.native"},
+    "serving": _SERVING | {"serving.graph", "serving.native", "serving.exports"},
     "report": {"runtime"},
 }
-_SERVED = {"serving", "serving.python", "serving.graph", "serving.exports"}
+_SERVED = {"serving", *(f"serving.{room}" for room in ("python", "graph", "native", "exports"))}
 ROOMS["benchmark"] = _BELOW_MODELS | {"teachers", "students", *_SERVED}
 ROOMS["experiments"] = {*ROOMS, "benchmark"} - {"experiments"}
 ROOMS["cli"] = set(ROOMS)

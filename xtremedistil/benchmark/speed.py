@@ -29,7 +29,7 @@ from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
-from xtremedistil.serving.exports.onnx_model import default_threads
+from xtremedistil.serving.python.division import default_threads
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.tokenization.registry import open_tokenizer
 

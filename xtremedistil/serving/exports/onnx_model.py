@@ -6,21 +6,17 @@ batches, and on one text worse: they wait for each other at every operator.
 """
 
 import importlib.util
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
+from xtremedistil.serving.python.division import Division, default_threads
 
 LIBRARIES = ("onnx", "onnxruntime")
 # Pieces, padding included, that one core reads at once: what it computes stays in its cache.
 _CALL_PIECES = 512
-# Fewer texts are not worth handing to another thread.
-_LEAST_TEXTS = 2
 
 
 def onnxruntime() -> ModuleType:
@@ -61,8 +57,9 @@ class OnnxModel:
             ArtifactError: not a whole ONNX model, or one that this onnxruntime cannot run.
             ConfigError: onnxruntime is not installed.
         """
-        self._threads = threads or default_threads()
-        self.batch_pieces = _CALL_PIECES * self._threads
+        threads = threads or default_threads()
+        self.batch_pieces = _CALL_PIECES * threads
+        self._divided = Division(self._run, threads, _CALL_PIECES)
         self._per_piece = False
         self._session = _session(content, path)
         if len(self._session.get_outputs()[0].shape) == 3 and can_build():
@@ -70,8 +67,6 @@ class OnnxModel:
 
             self._session = _session(at_places(content), path)
             self._per_piece = True
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = 0
 
     def __call__(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Logits.
@@ -103,44 +98,6 @@ class OnnxModel:
             return logits.reshape(-1, logits.shape[-1])[places]
         return self._divided(ids, lengths, places)
 
-    def _divided(
-        self, ids: np.ndarray, lengths: np.ndarray, places: np.ndarray | None
-    ) -> np.ndarray:
-        """Runs parts of a batch on several threads."""
-        batch = len(ids)
-        parts = max(min(self._threads, batch // _LEAST_TEXTS), -(-ids.size // _CALL_PIECES))
-        if parts <= 1 or batch < 2:
-            return self._run(ids, lengths, places)
-        edges = np.linspace(0, batch, min(parts, batch) + 1).round().astype(int)
-        if places is not None:
-            asked = np.searchsorted(places, edges * ids.shape[1])
-
-        def run(number: int) -> np.ndarray:
-            a, b = edges[number], edges[number + 1]
-            some = None
-            if places is not None:
-                some = places[asked[number] : asked[number + 1]] - a * ids.shape[1]
-            return self._run(ids[a:b], lengths[a:b], some)
-
-        found: list[Any] = [None] * (len(edges) - 1)
-        waiting = iter(range(len(found)))  # each thread takes the next one when it is done
-
-        def work(numbers: Iterator[int]) -> None:
-            for number in numbers:
-                found[number] = run(number)
-
-        others = [self._executor().submit(work, waiting) for _ in range(self._threads - 1)]
-        work(waiting)
-        for other in others:
-            other.result()
-        return np.concatenate(found)
-
-    def _executor(self) -> ThreadPoolExecutor:
-        if self._pool is None or self._process != os.getpid():  # threads do not survive a fork
-            self._pool = ThreadPoolExecutor(max(1, self._threads - 1), "student")
-            self._process = os.getpid()
-        return self._pool
-
     def _run(self, ids: np.ndarray, lengths: np.ndarray, places: np.ndarray | None) -> np.ndarray:
         if places is None:
             return self._session.run(None, {"ids": ids, "lengths": lengths})[0]
@@ -166,8 +123,3 @@ def _session(content: bytes, path: str) -> Any:
             f"{path}: onnxruntime cannot read it as a model. Received: {len(content):,} bytes "
             f"({''.join(reason)})"
         ) from error
-
-
-def default_threads() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,11 +6,12 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.serving.exports.card import CARD
 from xtremedistil.serving.exports.litert import LITERT
+from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_folder import ONNX
 from xtremedistil.serving.exports.record import Export
 from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 
-EXPORTS = {export.name: export for export in (SAVED_MODEL, ONNX, LITERT)}
+EXPORTS = {export.name: export for export in (SAVED_MODEL, ONNX, LITERT, NATIVE)}
 
 
 def quantizations() -> tuple[str, ...]:
