@@ -55,7 +55,10 @@ def drop_vocabulary(content: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=3), r"up to format 2\. Received: format=3"),
+        (
+            lambda c: c.update(format=3),
+            r"format 1 or 2 of a student\'s folder\. Received: format=3",
+        ),
         (lambda c: c.update(tokenizer="x"), r"of kind .*wordpiece.*Received: tokenizer='x'"),
         (lambda c: c.update(tokenizer=[]), "not a description of a student's folder"),
         (drop_vocabulary, "vocab.txt is not among its files"),

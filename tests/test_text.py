@@ -146,7 +146,7 @@ def test_invalid_utf8_is_replaced_and_never_crashes(pair):
 
 def test_every_real_sentence(shared_data, minilm):
     pair = Pair(open_tokenizer(minilm))
-    # some of the published data is not IOB2; at most 2,000 of each language
+    # some of the published data is not IOB2; 300 of each file
     rules = Rules(repair_iob2=True)
     files = [(path, "conll") for path in glob.glob(f"{shared_data}/wikiann/*/test.tsv")]
     files += [
@@ -155,9 +155,9 @@ def test_every_real_sentence(shared_data, minilm):
     files.append((f"{shared_data}/xd_sample/dev_small.tsv", "tsv"))
     sentences = 0
     for path, kind in sorted(files):
-        examples = itertools.islice(read_examples(path, kind, rules=rules), 2_000)
+        examples = itertools.islice(read_examples(path, kind, rules=rules), 300)
         texts = [" ".join(e.words) for e in examples]
         for i in range(0, len(texts), 2000):
             assert pair.differences(texts[i : i + 2000]) == []
         sentences += len(texts)
-    assert sentences > 28 * 500 + 872 + 2_000
+    assert sentences == 28 * 300 + 300 + 300 + 10

@@ -177,7 +177,7 @@ def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
     for path, file_format in files:
         try:
             found = read_examples(path, file_format, rules=rules)
-            examples = list(itertools.islice(found, 2_000))
+            examples = list(itertools.islice(found, 300))
         except DataError:  # the published sample's line with an empty token
             assert path.endswith("test_small.tsv")
             continue
@@ -189,4 +189,4 @@ def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
             assert pieces.ids[-1] == 102
             assert (np.diff(pieces.first) > 0).all()
         sentences += len(examples)
-    assert sentences > 28 * 3 * 500 + 10
+    assert sentences == 28 * 3 * 300 + 10

@@ -49,6 +49,9 @@ class Scores(Metric):
     recall: Score | None = None
     f1_strict: Score | None = None
     f1_per_type: dict[str, float] | None = None
+    f1_per_class: dict[str, float] | None = None
+    precision_per_class: dict[str, float] | None = None
+    recall_per_class: dict[str, float] | None = None
     words_cut_off: int | None = None
     seconds: float | None = None
     peak_memory_bytes: float | None = None
@@ -152,11 +155,14 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Milliseconds for one batch."""
+    """Milliseconds for one batch: the median, the 5th, 95th and 99th percentile, and how many calls
+    they are of."""
 
     median: float
     low: float | None = None
     high: float | None = None
+    top: float | None = None
+    calls: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
