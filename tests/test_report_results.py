@@ -6,8 +6,9 @@ import pytest
 from fake_results import results, runs_of, write_run, write_sweep
 
 from xtremedistil.report.averages import average, check_one_test_set, lines, main_setting
-from xtremedistil.report.collected import load, shown
+from xtremedistil.report.collected import load
 from xtremedistil.report.published import FIGURES, TITLES, published_table
+from xtremedistil.report.result import shown
 from xtremedistil.report.schema import RunResults, Scores
 from xtremedistil.report.sizes import by_size
 from xtremedistil.runtime.errors import ArtifactError

@@ -17,7 +17,8 @@ from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.report import schema
-from xtremedistil.report.collected import Result, load
+from xtremedistil.report.collected import load
+from xtremedistil.report.result import Result
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError

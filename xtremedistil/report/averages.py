@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xtremedistil.report.collected import shown
 from xtremedistil.report.frame import BATCHES
 from xtremedistil.report.libraries import pd
+from xtremedistil.report.result import shown
 from xtremedistil.report.schema import TEACHER
 from xtremedistil.report.table import counts
 from xtremedistil.runtime.errors import ArtifactError

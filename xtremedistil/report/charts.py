@@ -12,12 +12,12 @@ from xtremedistil.report.averages import (
     first_metric,
     lines,
 )
-from xtremedistil.report.collected import Result
 from xtremedistil.report.drawing import draw
 from xtremedistil.report.figures import PUBLISHED, measured_title
 from xtremedistil.report.frame import languages
 from xtremedistil.report.libraries import pd
 from xtremedistil.report.published import published_table
+from xtremedistil.report.result import Result
 from xtremedistil.report.schema import RunResults, Step
 from xtremedistil.report.schema import Teacher as TeacherOf
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil.report import schema
+from xtremedistil.report.result import SEEDS, Result, shown
 from xtremedistil.report.schema import RunResults, TeacherResults
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
@@ -19,40 +20,10 @@ from xtremedistil.runtime.typed_json import parse, read
 if TYPE_CHECKING:
     from xtremedistil.report.libraries import pd
 
-SEEDS = ("seed", "teacher_seed", "data_seed")
 _SECTIONS = ("data", "teacher", "student", "distillation")
 _RUN_FLAGS = ("jit_compile", "mixed_precision")  # of the section `run`, those that touch numbers
 _DEFAULTS = {"student": "bilstm", "embeddings": "svd", "teacher_per_language": False}
 _JOINT = ("D1", "D2", "D3.1", "D3.2")  # strategies with weights, for runs that do not say it
-
-
-@dataclass(frozen=True)
-class Result:
-    """One run: what it was asked, and what came out.
-
-    Attributes:
-        id: its name in the sweep, or its folder's.
-        flags: its flags by name, without seeds and those that do nothing in it; of a run that is
-            not done, those that are known.
-        values: what came out; None while it is not done.
-        axes: what its sweep varies.
-        folder: where it lives.
-        size: the flags that are its student's size, and their values; empty without a student.
-        timed: its student's cost as measured for its sweep; None where that was not done.
-    """
-
-    id: str
-    flags: Mapping[str, Any]
-    values: RunResults | TeacherResults | None = None
-    axes: Mapping[str, Any] = field(default_factory=dict)
-    folder: str = ""
-    size: Mapping[str, int] = field(default_factory=dict)
-    timed: schema.Timed | None = None
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return self.values is not None
 
 
 @dataclass(frozen=True)
@@ -109,16 +80,6 @@ def load(folder: str) -> Collected:
         f"{folder}: a report needs the folder of a run ({schema.RESULTS}) or of a sweep "
         f"({schema.SWEEP}). Received: {', '.join(files.list_folder(folder)[:8]) or 'nothing there'}"
     )
-
-
-def shown(value: Any) -> str:
-    """A flag's value for readers: of a path, its last name alone."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(shown(item) for item in value)
-    text = str(value)
-    if isinstance(value, str) and ("://" in text or text.startswith(("/", ".", "~"))):
-        return os.path.basename(text.rstrip("/")) or text
-    return text
 
 
 def _read_runs(folder: str, runs: Sequence[schema.SweepRun]) -> tuple[Result, ...]:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from xtremedistil.report.collected import Result
+from xtremedistil.report.result import Result
 from xtremedistil.report.schema import DISAGREEMENTS, Sentence
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError

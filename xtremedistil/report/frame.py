@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from xtremedistil.report.collected import SEEDS, Result, shown
 from xtremedistil.report.libraries import pd
 from xtremedistil.report.published import published_table
+from xtremedistil.report.result import SEEDS, Result, shown
 from xtremedistil.report.schema import (
     LABELED,
     STUDENT,

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xtremedistil.report.averages import average, check_one_test_set, differing, mean, sources
-from xtremedistil.report.collected import Collected, shown
+from xtremedistil.report.collected import Collected
 from xtremedistil.report.libraries import pd
 from xtremedistil.report.published import TITLES
+from xtremedistil.report.result import shown
 from xtremedistil.report.table import MISSING, Table, number
 
 _PAPER = "Paper: Table {} of Mukherjee and Awadallah (ACL 2020); {}."

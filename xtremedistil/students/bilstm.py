@@ -6,20 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from xtremedistil.students.kind import EncoderInputs, LstmCell, StudentKind, Weights
+from xtremedistil.students.kind import EncoderInputs, LstmCell, Sizes, StudentKind, Weights
 
 if TYPE_CHECKING:
     import keras
 
-    from xtremedistil.students.shape import StudentShape
 
-
-def _kernel_size(shape: StudentShape) -> int:
+def _kernel_size(shape: Sizes) -> int:
     """Weights of the kernels of both directions: four gates on inputs and states."""
     return 2 * 4 * shape.hidden_size * (shape.embedding_dim + shape.hidden_size)
 
 
-def _build(shape: StudentShape, inputs: EncoderInputs) -> keras.KerasTensor:
+def _build(shape: Sizes, inputs: EncoderInputs) -> keras.KerasTensor:
     import keras  # here, not above: a deployed student does without
 
     make = inputs.layers

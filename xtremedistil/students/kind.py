@@ -9,15 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import keras
 
     from xtremedistil.students.layers import SeededLayers
-    from xtremedistil.students.shape import StudentShape
 
 Weights = TypeVar("Weights")
+
+
+class Sizes(Protocol):
+    """What an encoder depends on: fields of a `StudentShape`."""
+
+    embedding_dim: int
+    hidden_size: int
+    depth: int
+    task: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,10 @@ class StudentKind:
     size: str
     window: int
     masks_zero: bool
-    states_width: Callable[[StudentShape], int]
-    parameters: Callable[[StudentShape], int]
-    multiplications: Callable[[StudentShape, int], int]
-    build: Callable[[StudentShape, EncoderInputs], keras.KerasTensor]
+    states_width: Callable[[Sizes], int]
+    parameters: Callable[[Sizes], int]
+    multiplications: Callable[[Sizes, int], int]
+    build: Callable[[Sizes, EncoderInputs], keras.KerasTensor]
     lstm: Callable[[Mapping[str, Weights]], tuple[LstmCell[Weights], LstmCell[Weights]]] | None = (
         None
     )

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xtremedistil.students.kind import EncoderInputs, StudentKind
+from xtremedistil.students.kind import EncoderInputs, Sizes, StudentKind
 
 if TYPE_CHECKING:
     import keras
 
-    from xtremedistil.students.shape import StudentShape
 
 _HEADS = (12, 8, 6, 4, 3, 2, 1)
 
@@ -24,19 +23,19 @@ def attention_heads(width: int) -> int:
     return next(n for n in _HEADS if width % n == 0)
 
 
-def _parameters(shape: StudentShape) -> int:
+def _parameters(shape: Sizes) -> int:
     # attention 4 (E x E + E), feed-forward 8 E x E + 5 E, two norms 4 E; a last norm 2 E
     width = shape.embedding_dim
     return shape.depth * (12 * width * width + 13 * width) + 2 * width
 
 
-def _multiplications(shape: StudentShape, length: int) -> int:
+def _multiplications(shape: Sizes, length: int) -> int:
     # every piece meets the matrices, and every other piece twice: as a key and as a value
     width = shape.embedding_dim
     return shape.depth * length * width * (12 * width + 2 * length)
 
 
-def _build(shape: StudentShape, inputs: EncoderInputs) -> keras.KerasTensor:
+def _build(shape: Sizes, inputs: EncoderInputs) -> keras.KerasTensor:
     from keras import layers  # here, not above: a deployed student does without
 
     from xtremedistil.layers.attention import IsReal, SelfAttention
