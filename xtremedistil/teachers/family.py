@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
     "relu": keras.activations.relu,
     "silu": keras.activations.silu,
     "swish": keras.activations.silu,
+    "tanh": keras.activations.tanh,
 }
 
 

@@ -4,9 +4,14 @@ from typing import Any
 
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.teachers.bert import BERT
+from xtremedistil.teachers.distilbert import DISTILBERT
+from xtremedistil.teachers.electra import ELECTRA
 from xtremedistil.teachers.family import Family
+from xtremedistil.teachers.roberta import ROBERTA
 
-FAMILIES: dict[str, Family[Any]] = {family.name: family for family in (BERT,)}
+FAMILIES: dict[str, Family[Any]] = {
+    family.name: family for family in (BERT, ROBERTA, DISTILBERT, ELECTRA)
+}
 
 
 def family_of(model_type: object, path: str) -> Family[Any]:
