@@ -4,10 +4,11 @@ from typing import Any
 
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.teachers.bert import BERT
+from xtremedistil.teachers.deberta import DEBERTA
 from xtremedistil.teachers.family import Family
 from xtremedistil.teachers.modernbert import MODERNBERT
 
-FAMILIES: dict[str, Family[Any]] = {family.name: family for family in (BERT, MODERNBERT)}
+FAMILIES: dict[str, Family[Any]] = {family.name: family for family in (BERT, DEBERTA, MODERNBERT)}
 
 
 def family_of(model_type: object, path: str) -> Family[Any]:
