@@ -1,4 +1,4 @@
-"""The layers that a BERT teacher and a Transformer student have in common."""
+"""The layers that teachers and a Transformer student have in common."""
 
 from typing import Any
 
@@ -19,20 +19,33 @@ class SelfAttention(layers.Layer):
         self.heads, self.dropout = heads, layers.Dropout(dropout)
 
     def call(self, query: Any, key: Any, value: Any, real: Any, training: bool = False) -> Any:
-        batch, length, width = ops.shape(query)[0], ops.shape(query)[1], query.shape[-1]
-        size = width // self.heads
-
-        def split(x: Any) -> Any:
-            return ops.transpose(ops.reshape(x, (batch, length, self.heads, size)), (0, 2, 1, 3))
-
-        scores = ops.matmul(split(query) * size**-0.5, ops.transpose(split(key), (0, 1, 3, 2)))
-        masked = ops.where(
-            real[:, None, None, :], ops.cast(0, scores.dtype), ops.cast(-3e4, scores.dtype)
+        scale = (query.shape[-1] // self.heads) ** -0.5
+        scores = ops.matmul(
+            self.split_heads(query * scale), ops.transpose(self.split_heads(key), (0, 1, 3, 2))
         )
+        return self.mix(scores, value, real[:, None, None, :], training)
+
+    def split_heads(self, x: Any) -> Any:
+        """`(batch, length, width)` to `(batch, heads, length, width / heads)`."""
+        batch, length, size = ops.shape(x)[0], ops.shape(x)[1], x.shape[-1] // self.heads
+        return ops.transpose(ops.reshape(x, (batch, length, self.heads, size)), (0, 2, 1, 3))
+
+    def mix(self, scores: Any, value: Any, visible: Any, training: bool) -> Any:
+        """What each piece gets from the pieces that it sees.
+
+        Args:
+            scores: `(batch, heads, length, length)`, of each piece (rows) for each other.
+            value: `(batch, length, width)`.
+            visible: booleans that broadcast to the shape of `scores`.
+            training: whether dropout falls on the weights.
+
+        Returns:
+            `(batch, length, width)`.
+        """
+        masked = ops.where(visible, ops.cast(0, scores.dtype), ops.cast(-3e4, scores.dtype))
         weights = self.dropout(ops.softmax(scores + masked), training=training)
-        return ops.reshape(
-            ops.transpose(ops.matmul(weights, split(value)), (0, 2, 1, 3)), (batch, length, width)
-        )
+        mixed = ops.transpose(ops.matmul(weights, self.split_heads(value)), (0, 2, 1, 3))
+        return ops.reshape(mixed, (ops.shape(value)[0], ops.shape(value)[1], value.shape[-1]))
 
     def compute_output_spec(
         self, query: Any, key: Any, value: Any, real: Any, training: bool = False

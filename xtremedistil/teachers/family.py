@@ -4,6 +4,7 @@ A family is a record, and everything that the families have in common (folders, 
 layer, saving) is written once, in `checkpoint` and `teacher`.
 """
 
+import copy
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import keras
 import numpy as np
 from keras import layers
+
+from xtremedistil.runtime.errors import CheckpointError
 
 # Every encoder's table of pieces is the embedding layer of this name, every head ends in this one.
 WORD_EMBEDDINGS, HEAD = "word_embeddings", "head"
@@ -101,18 +104,26 @@ def norm_tensors(layer: str, name: str) -> Tensors:
     return {(layer, "gamma"): Tensor(f"{name}.weight"), (layer, "beta"): Tensor(f"{name}.bias")}
 
 
+def _last_states(config: EncoderConfig, x: keras.KerasTensor, ids: keras.KerasTensor) -> Any:
+    return x
+
+
 @dataclass(frozen=True)
 class Head(Generic[Config]):
     """How a family reads its last states for one task.
 
     Attributes:
-        build: from the shape, the last states `(batch, length, width)` and the number of classes
-            to logits: `(batch, length, classes)` for tags, `(batch, classes)` for texts.
+        build: from the shape, what `read` gives and the number of classes to logits: `(batch,
+            length, classes)` for tags, `(batch, classes)` for texts.
         tensors: its weights, those of the final layer, `HEAD`, among them.
+        read: from the shape, the last states `(batch, length, width)` and the ids to what `build`
+            starts from: those states, where a family does not say otherwise (a norm after the last
+            block; a mean over real pieces, which only the ids tell).
     """
 
     build: Callable[[Config, keras.KerasTensor, int], keras.KerasTensor]
     tensors: Callable[[Config], Tensors]
+    read: Callable[[Config, keras.KerasTensor, keras.KerasTensor], keras.KerasTensor] = _last_states
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,40 @@ class Family(Generic[Config]):
     encode: Callable[[Config, keras.KerasTensor], list[keras.KerasTensor]]
     tensors: Callable[[Config], Tensors]
     heads: Mapping[str, Head[Config]]
+
+
+def complete_config(reference: Any, content: Mapping[str, Any], path: str) -> Any:
+    """A `config.json` with the reference's value for all that it leaves out.
+
+    Args:
+        reference: the class of configurations of transformers.
+        content: of the file; stays as it is.
+        path: of the file, for the error.
+
+    Raises:
+        CheckpointError: the reference refuses it.
+    """
+    from huggingface_hub.errors import StrictDataclassError  # as slow to import as the reference
+
+    try:
+        return reference.from_dict(copy.deepcopy(dict(content)))
+    except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError) as error:
+        kind = reference.__name__
+        raise CheckpointError(f"{path}: not a configuration of {kind} ({error}).") from error
+
+
+def require(holds: bool, rule: str, path: str, **received: object) -> None:
+    """Raises CheckpointError with a rule of `config.json`, unless it holds."""
+    if not holds:
+        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        raise CheckpointError(f"{path}: {rule}. Received: {values}")
+
+
+def require_activations(path: str, **received: object) -> None:
+    """Raises CheckpointError unless every named field has a known activation."""
+    for name, value in received.items():
+        rule = f"{name} must be one of {', '.join(ACTIVATIONS)}"
+        require(value in ACTIVATIONS, rule, path, **{name: value})
 
 
 def initializer() -> keras.initializers.Initializer:

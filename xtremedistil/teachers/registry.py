@@ -4,13 +4,15 @@ from typing import Any
 
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.teachers.bert import BERT
+from xtremedistil.teachers.deberta import DEBERTA
 from xtremedistil.teachers.distilbert import DISTILBERT
 from xtremedistil.teachers.electra import ELECTRA
 from xtremedistil.teachers.family import Family
+from xtremedistil.teachers.modernbert import MODERNBERT
 from xtremedistil.teachers.roberta import ROBERTA
 
 FAMILIES: dict[str, Family[Any]] = {
-    family.name: family for family in (BERT, ROBERTA, DISTILBERT, ELECTRA)
+    family.name: family for family in (BERT, ROBERTA, DISTILBERT, ELECTRA, DEBERTA, MODERNBERT)
 }
 
 

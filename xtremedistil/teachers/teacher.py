@@ -135,7 +135,8 @@ def build_teacher(
     check_layer(layer, config.blocks)
     ids = keras.Input((None,), dtype="int32", name="ids")
     states = family.encode(config, ids)
-    outputs = {"logits": family.heads[labels.task].build(config, states[-1], len(labels))}
+    head = family.heads[labels.task]
+    outputs = {"logits": head.build(config, head.read(config, states[-1], ids), len(labels))}
     if layer is not None:
         outputs["states"] = states[layer] if labels.task == "ner" else states[layer][:, 0]
     return keras.Model(ids, outputs, name="teacher")
