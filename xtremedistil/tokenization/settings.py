@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.runtime.errors import CheckpointError, ConfigError
 from xtremedistil.tokenization.base import SpecialIds
 from xtremedistil.tokenization.kind import TokenizerFolder, refusing_malformed
 
@@ -85,6 +85,29 @@ def added_tokens(folder: TokenizerFolder) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
+def join_added(ids: Mapping[str, int], added: Mapping[str, int], path: str) -> dict[str, int]:
+    """Ids of the pieces of a vocabulary and of the tokens beside it.
+
+    Args:
+        ids: of the vocabulary.
+        added: of `added_tokens`.
+        path: of the vocabulary, for the error.
+
+    Raises:
+        CheckpointError: they give one token two ids.
+    """
+    joined = {**ids}
+    moved = [token for token, i in added.items() if joined.setdefault(token, i) != i]
+    if moved:
+        token = moved[0]
+        raise CheckpointError(
+            f"{path}: it and the folder's other files give {len(moved)} tokens two ids. Received: "
+            f"{token!r}, which is {joined[token]} in the vocabulary and {added[token]} among the "
+            "added tokens"
+        )
+    return joined
+
+
 def in_order(ids: Mapping[str, int], path: str) -> tuple[str, ...]:
     """Every piece in the order of the ids; an id that no piece has is an empty piece.
 
@@ -107,3 +130,26 @@ def in_order(ids: Mapping[str, int], path: str) -> tuple[str, ...]:
                 )
             pieces[i] = piece
     return tuple(pieces)
+
+
+def steps(step: Mapping[str, Any] | None, parts: str) -> list[Mapping[str, Any]]:
+    """A step of `tokenizer.json`, or the steps in a sequence of them.
+
+    Args:
+        step: such as its `normalizer`.
+        parts: the name of a sequence's own steps.
+    """
+    if step is None:
+        return []
+    if step["type"] != "Sequence":
+        return [step]
+    return [inner for part in step[parts] for inner in steps(part, parts)]
+
+
+def only_own_accents(strip_accents: str) -> None:
+    """Raises ConfigError where a tokenizer without such a rule should strip or keep accents."""
+    if strip_accents != "checkpoint":
+        raise ConfigError(
+            "--strip_accents overrides a rule of WordPiece; other tokenizers keep the checkpoint's "
+            f"own normalization. Received: strip_accents={strip_accents}"
+        )

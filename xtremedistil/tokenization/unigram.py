@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import CheckpointError, ConfigError
+from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization import sentencepiece_model
-from xtremedistil.tokenization.base import SpecialIds, Tokenizer
+from xtremedistil.tokenization.base import SpecialIds, Tokenizer, join_pieces
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind, refusing_malformed
 from xtremedistil.tokenization.sentencepiece_model import PieceType
 from xtremedistil.tokenization.settings import (
@@ -35,8 +35,11 @@ from xtremedistil.tokenization.settings import (
     WHOLE,
     added_tokens,
     in_order,
+    join_added,
+    only_own_accents,
     special_ids,
     special_settings,
+    steps,
 )
 
 if TYPE_CHECKING:
@@ -126,11 +129,7 @@ class Unigram(Tokenizer):
                 disagree.
             ConfigError: accents should be treated in another way than the checkpoint's.
         """
-        if strip_accents != "checkpoint":
-            raise ConfigError(
-                "--strip_accents overrides a rule of WordPiece; a Unigram model has its own table "
-                f"of normalization. Received: strip_accents={strip_accents}"
-            )
+        only_own_accents(strip_accents)
         settings = folder.read_json(SETTINGS)
         if settings.get("do_lower_case"):
             raise CheckpointError(
@@ -193,10 +192,8 @@ class Unigram(Tokenizer):
         found = self._processor.encode([word.replace("\0", "\1") for word in words])
         pieces = dict(zip(words, found, strict=True))
         for sentence in sentences:
-            parts = [pieces[word] for word in sentence]
-            ids = np.array([i for part in parts for i in part], np.int64)
-            counts = [len(part) for part in parts]
-            yield self.numbering[ids], np.repeat(np.arange(len(parts)), counts)
+            ids, word_of = join_pieces([pieces[word] for word in sentence])
+            yield self.numbering[ids], word_of
 
 
 def _open(model: bytes, path: str) -> "SentencePieceProcessor":
@@ -219,14 +216,7 @@ def _from_model(folder: TokenizerFolder, name: str) -> Unigram:
     added = added_tokens(folder)
     if layout.last not in ids and layout.last not in added:
         ids[layout.last] = len(vocabulary)
-    moved = {token: i for token, i in added.items() if ids.setdefault(token, i) != i}
-    if moved:
-        token, i = next(iter(moved.items()))
-        raise CheckpointError(
-            f"{path}: the folder's files disagree about {len(moved)} of its tokens (ids as "
-            f"{class_name} gives them). Received: {token!r} is {ids[token]} here and {i} among "
-            "the added tokens"
-        )
+    ids = join_added(ids, added, path)
     if WHOLE in folder.names:
         scores = processor.get_score(list(range(described.pieces)))
         scored = dict(zip(vocabulary[layout.offset :], scores, strict=True))
@@ -331,10 +321,10 @@ class _Rules:
                     f"{path}: a Unigram model has a finite score for every piece, and an unknown "
                     f"piece. Received: {len(pieces)} pieces, unk_id={unknown!r}"
                 )
-            steps = _steps(content.get("normalizer"), "normalizers")
-            splits = _steps(content.get("pre_tokenizer"), "pretokenizers")
-            tables = [step for step in steps if step["type"] == "Precompiled"]
-            foreign = [s["type"] for s in steps if not _is_of_sentencepiece(s)]
+            normal = steps(content.get("normalizer"), "normalizers")
+            splits = steps(content.get("pre_tokenizer"), "pretokenizers")
+            tables = [step for step in normal if step["type"] == "Precompiled"]
+            foreign = [s["type"] for s in normal if not _is_of_sentencepiece(s)]
             foreign += [
                 s["type"] for s in splits if s["type"] not in ("Metaspace", "WhitespaceSplit")
             ]
@@ -342,19 +332,10 @@ class _Rules:
                 raise CheckpointError(
                     f"{path}: Unigram is read with the steps of SentencePiece before it: one table "
                     f"of normalization, and a space before each word ({_SPACE}). Received: "
-                    f"{', '.join(s['type'] for s in (*steps, *splits)) or 'no steps'}"
+                    f"{', '.join(s['type'] for s in (*normal, *splits)) or 'no steps'}"
                 )
             table = base64.b64decode(tables[0]["precompiled_charsmap"]) if tables else b""
             return cls(pieces, table, unknown, bool(model.get("byte_fallback")))
-
-
-def _steps(step: Mapping[str, Any] | None, parts: str) -> list[Mapping[str, Any]]:
-    """A step of `tokenizer.json`, or the steps in a sequence of them."""
-    if step is None:
-        return []
-    if step["type"] != "Sequence":
-        return [step]
-    return [inner for part in step[parts] for inner in _steps(part, parts)]
 
 
 def _is_of_sentencepiece(step: Mapping[str, Any]) -> bool:
@@ -373,7 +354,7 @@ def _puts_space(step: Mapping[str, Any]) -> bool:
 def _from_json(folder: TokenizerFolder) -> Unigram:
     """The tokenizer of a `tokenizer.json` alone."""
     path, rules, added = folder.path(WHOLE), _Rules.read(folder), added_tokens(folder)
-    ids = {piece: i for i, (piece, _) in enumerate(rules.pieces)} | added
+    ids = join_added({piece: i for i, (piece, _) in enumerate(rules.pieces)}, added, path)
     special = special_ids(folder, ids)
     markers = {*special.all} - {rules.unknown}
 
