@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 from xtremedistil.runtime.errors import CheckpointError
 
 # Numbers of fields: of the model, of a piece, of the trainer's and the normalizer's settings.
@@ -82,7 +84,38 @@ def describe(content: bytes, path: str) -> Described:
     table = normalizer.get(_TABLE, b"")
     if not isinstance(table, bytes):
         raise _damaged(path)
+    check_table(table, path)
     return Described(pieces, table)
+
+
+def check_table(table: bytes, path: str) -> None:
+    """Follows every step that a table of normalization can lead to.
+
+    The library does not, and reads whatever memory a damaged table points to. The table is the
+    length of a trie (a double array of 32-bit units, as darts-clone lays it out), the trie, and
+    strings that end in a zero byte.
+
+    Args:
+        table: may be empty, for none.
+        path: for the error.
+
+    Raises:
+        CheckpointError: a step leads out of the table.
+    """
+    if not table:
+        return
+    length = int.from_bytes(table[:4], "little")
+    strings = len(table) - 4 - length
+    if not length or length % 4 or strings <= 0 or table[-1]:
+        raise _damaged(path)
+    units = np.frombuffer(table, "<u4", length // 4, 4).astype(np.int64)
+    inner = np.flatnonzero(units < 1 << 31)
+    base = inner ^ ((units[inner] >> 10) << ((units[inner] & (1 << 9)) >> 6))
+    if (base | 0xFF).max(initial=-1) >= len(units):
+        raise _damaged(path)
+    leaves = units[base[(units[inner] & (1 << 8)) > 0]]
+    if (leaves & ((1 << 31) - 1)).max(initial=0) >= strings:
+        raise _damaged(path)
 
 
 def write(

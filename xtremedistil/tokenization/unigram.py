@@ -10,15 +10,13 @@ Each word is tokenized by itself, so that each begins with its own space ("▁")
 marker or an added token is text.
 """
 
-import base64
 import dataclasses
 import hashlib
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -27,7 +25,6 @@ from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization import sentencepiece_model
 from xtremedistil.tokenization.base import SpecialIds, Tokenizer, join_pieces
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind, refusing_malformed
-from xtremedistil.tokenization.sentencepiece_model import PieceType
 from xtremedistil.tokenization.settings import (
     ADDED,
     NAMED,
@@ -39,18 +36,15 @@ from xtremedistil.tokenization.settings import (
     only_own_accents,
     special_ids,
     special_settings,
-    steps,
 )
+from xtremedistil.tokenization.unigram_rules import SPACE, UnigramRules
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
-_SPACE = "▁"
 _FAIRSEQ, _PLAIN = "sentencepiece.bpe.model", "spm.model"
 _MODELS = (_FAIRSEQ, _PLAIN, "spiece.model")
 _CONFIG = "config.json"
-# fairseq's name for a piece that has a row and is in no text.
-_NOT_USED = "NOTUSED"
 
 
 @dataclass(frozen=True)
@@ -172,11 +166,11 @@ class Unigram(Tokenizer):
         return ids
 
     def surface(self, piece: int) -> str:
-        return self.vocabulary[self.checkpoint_ids[piece]].removeprefix(_SPACE)
+        return self.vocabulary[self.checkpoint_ids[piece]].removeprefix(SPACE)
 
     def continues_word(self, piece: int) -> bool:
         i = int(self.checkpoint_ids[piece])
-        return i not in self.special.all and not self.vocabulary[i].startswith(_SPACE)
+        return i not in self.special.all and not self.vocabulary[i].startswith(SPACE)
 
     @property
     def fingerprint(self) -> str:
@@ -208,8 +202,9 @@ def _from_model(folder: TokenizerFolder, name: str) -> Unigram:
     path, content = folder.path(name), folder.read_bytes(name)
     described = sentencepiece_model.describe(content, path)
     processor = _open(content, path)
+    with refusing_malformed(path):
+        pieces = processor.id_to_piece(list(range(described.pieces)))
     class_name, layout = _layout(folder, name)
-    pieces = processor.id_to_piece(list(range(described.pieces)))
     vocabulary = [""] * layout.offset + pieces
     vocabulary[: len(layout.first)] = layout.first
     ids = {piece: i for i, piece in enumerate(vocabulary)}
@@ -267,7 +262,7 @@ def _check_same(
     Raises:
         CheckpointError: they differ in ids, scores or normalization.
     """
-    rules = _Rules.read(folder)
+    rules = UnigramRules.read(folder)
     special = added_tokens(folder)
     differ = [
         f"{i} is {ours!r} in one and {piece!r} in the other"
@@ -291,84 +286,15 @@ def _check_same(
         )
 
 
-@dataclass(frozen=True)
-class _Rules:
-    """What a `tokenizer.json` says of a Unigram model.
-
-    Attributes:
-        pieces: what each spells, and its score, in the order of the ids.
-        table: of normalization, as the SentencePiece library compiled it.
-        unknown: id of the unknown piece.
-        byte_fallback: spell unknown characters in pieces of one byte.
-    """
-
-    pieces: list[tuple[str, float]]
-    table: bytes
-    unknown: int
-    byte_fallback: bool
-
-    @classmethod
-    def read(cls, folder: TokenizerFolder) -> "_Rules":
-        """Reads it; raises CheckpointError where its steps are not those of SentencePiece."""
-        path, content = folder.path(WHOLE), folder.read_json(WHOLE)
-        with refusing_malformed(path):
-            model = content["model"]
-            pieces = [(str(piece), float(score)) for piece, score in model["vocab"]]
-            unknown = model["unk_id"]
-            known = isinstance(unknown, int) and 0 <= unknown < len(pieces)
-            if not known or not all(math.isfinite(score) for _, score in pieces):
-                raise CheckpointError(
-                    f"{path}: a Unigram model has a finite score for every piece, and an unknown "
-                    f"piece. Received: {len(pieces)} pieces, unk_id={unknown!r}"
-                )
-            normal = steps(content.get("normalizer"), "normalizers")
-            splits = steps(content.get("pre_tokenizer"), "pretokenizers")
-            tables = [step for step in normal if step["type"] == "Precompiled"]
-            foreign = [s["type"] for s in normal if not _is_of_sentencepiece(s)]
-            foreign += [
-                s["type"] for s in splits if s["type"] not in ("Metaspace", "WhitespaceSplit")
-            ]
-            if foreign or len(tables) > 1 or not any(_puts_space(step) for step in splits):
-                raise CheckpointError(
-                    f"{path}: Unigram is read with the steps of SentencePiece before it: one table "
-                    f"of normalization, and a space before each word ({_SPACE}). Received: "
-                    f"{', '.join(s['type'] for s in (*normal, *splits)) or 'no steps'}"
-                )
-            table = base64.b64decode(tables[0]["precompiled_charsmap"]) if tables else b""
-            return cls(pieces, table, unknown, bool(model.get("byte_fallback")))
-
-
-def _is_of_sentencepiece(step: Mapping[str, Any]) -> bool:
-    """Whether a step of normalization is among what SentencePiece does by itself."""
-    if step["type"] == "Replace":  # several spaces by one
-        return step["pattern"] == {"Regex": " {2,}"} and step["content"] in (" ", _SPACE)
-    return step["type"] in ("Precompiled", "Strip")
-
-
-def _puts_space(step: Mapping[str, Any]) -> bool:
-    """Whether a step of splitting begins each word with a space."""
-    always = step.get("prepend_scheme", "always" if step.get("add_prefix_space", True) else "never")
-    return step["type"] == "Metaspace" and step["replacement"] == _SPACE and always != "never"
-
-
 def _from_json(folder: TokenizerFolder) -> Unigram:
     """The tokenizer of a `tokenizer.json` alone."""
-    path, rules, added = folder.path(WHOLE), _Rules.read(folder), added_tokens(folder)
-    ids = join_added({piece: i for i, (piece, _) in enumerate(rules.pieces)}, added, path)
+    path, rules = folder.path(WHOLE), UnigramRules.read(folder)
+    ids = {piece: i for i, (piece, _) in enumerate(rules.pieces)}
+    ids = join_added(ids, added_tokens(folder), path)
     special = special_ids(folder, ids)
-    markers = {*special.all} - {rules.unknown}
-
-    def type_of(i: int, piece: str) -> PieceType:
-        if i == rules.unknown:
-            return PieceType.UNKNOWN
-        if i in markers or piece.endswith(_NOT_USED):
-            return PieceType.CONTROL
-        byte = rules.byte_fallback and len(piece) == 6 and piece.startswith("<0x")
-        return PieceType.BYTE if byte else PieceType.NORMAL
-
-    pieces = [(piece, score, type_of(i, piece)) for i, (piece, score) in enumerate(rules.pieces)]
-    model = sentencepiece_model.write(pieces, rules.table, rules.unknown, rules.byte_fallback)
-    _open(model, path)
+    with refusing_malformed(path):
+        model = rules.model({*special.all})
+        _open(model, path)
     told = folder.read_json(SETTINGS).get("tokenizer_class", "PreTrainedTokenizerFast")
     return Unigram(WHOLE, folder.read_bytes(WHOLE), model, told, 0, in_order(ids, path), special)
 
