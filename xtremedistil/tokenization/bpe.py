@@ -12,7 +12,7 @@ The tokenizer is rebuilt without the checkpoint's added tokens: text that spells
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -41,6 +41,8 @@ from xtremedistil.tokenization.settings import (
 
 _LISTED, _MERGES = "vocab.json", "merges.txt"
 _BYTE_LEVEL = "ByteLevel"
+# Pieces of several characters that no merge makes: RoBERTa's table has three to fill it up.
+_MOST_UNMADE = 16
 # A space, as pieces spell it: in the alphabet of bytes, and in that of characters.
 _SPACES = {True: "Ġ", False: "▁"}
 
@@ -198,7 +200,7 @@ def _check(whole: dict[str, Any], path: str) -> bool:
 def _from_listed(folder: TokenizerFolder, added: dict[str, int]) -> bytes:
     """The content of the `tokenizer.json` that `vocab.json` and `merges.txt` stand for."""
     path, ids = folder.path(_LISTED), folder.read_json(_LISTED)
-    merges = _read_merges(folder)
+    merges = _read_merges(folder, ids)
     with refusing_malformed(path):
         tokenizer = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=merges))
         space = bool(folder.read_json(SETTINGS).get("add_prefix_space", False))
@@ -221,8 +223,16 @@ def _from_listed(folder: TokenizerFolder, added: dict[str, int]) -> bytes:
     return tokenizer.to_str().encode("utf-8")
 
 
-def _read_merges(folder: TokenizerFolder) -> list[tuple[str, str]]:
-    """The pairs of `merges.txt`, first to merge first."""
+def _read_merges(folder: TokenizerFolder, ids: Mapping[str, int]) -> list[tuple[str, str]]:
+    """The pairs of `merges.txt`, first to merge first.
+
+    Args:
+        folder: of the file.
+        ids: of the vocabulary that they make.
+
+    Raises:
+        CheckpointError: a line is no pair, or many pieces are made by none.
+    """
     path, content = folder.path(_MERGES), folder.read_bytes(_MERGES)
     with refusing_malformed(path):
         lines = content.decode("utf-8").split("\n")
@@ -238,6 +248,14 @@ def _read_merges(folder: TokenizerFolder) -> list[tuple[str, str]]:
                 f"{line[:80]!r}"
             )
         merges.append((pair[0], pair[1]))
+    made = {f"{first}{second}" for first, second in merges}
+    unmade = [piece for piece in ids if len(piece) > 1 and piece not in made]
+    if len(unmade) > _MOST_UNMADE:
+        raise CheckpointError(
+            f"{path}: merges make every piece of {_LISTED} but a few; the file may be cut off. "
+            f"Received: {len(merges)} merges, which do not make {len(unmade)} pieces, such as "
+            f"{unmade[-1]!r}"
+        )
     return merges
 
 
