@@ -36,7 +36,7 @@ from xtremedistil.tokenization.settings import (
     only_own_accents,
     special_ids,
     special_settings,
-    steps,
+    split_sequence,
 )
 
 _LISTED, _MERGES = "vocab.json", "merges.txt"
@@ -54,7 +54,9 @@ class BytePairs(Tokenizer):
     Attributes:
         content: of `tokenizer.json`.
         rules: the steps in it, as JSON: normalizer, splitting, merges.
+        steps: the same, opened.
         byte_level: pieces are of bytes; else of characters, and of bytes for unknown ones.
+        before: what makes a word one after a space: nothing where the steps see to that.
         tokenizer_class: Hugging Face's name for such a tokenizer.
         vocabulary: every piece, in the order of the ids in the checkpoint, added tokens included.
         special: ids in the checkpoint.
@@ -64,7 +66,9 @@ class BytePairs(Tokenizer):
 
     content: bytes = field(repr=False)
     rules: str = field(repr=False)
+    steps: tokenizers.Tokenizer = field(repr=False, compare=False)
     byte_level: bool
+    before: str
     tokenizer_class: str
     vocabulary: tuple[str, ...] = field(repr=False)
     special: SpecialIds
@@ -93,22 +97,19 @@ class BytePairs(Tokenizer):
         with refusing_malformed(path):
             byte_level = _check(whole, path)
             names = ("model", "normalizer", "pre_tokenizer")
-            rules = {name: whole.get(name) for name in names} | {"added_tokens": []}
+            rules = json.dumps({name: whole.get(name) for name in names} | {"added_tokens": []})
+            steps = tokenizers.Tokenizer.from_str(rules)
             ids = join_added(whole["model"]["vocab"], added, path)
-            tokenizer = cls(
+            return cls(
                 content,
-                json.dumps(rules),
+                rules,
+                steps,
                 byte_level,
+                _find_before(steps, _SPACES[byte_level], path),
                 folder.read_json(SETTINGS).get("tokenizer_class", "PreTrainedTokenizerFast"),
                 in_order(ids, path),
                 special_ids(folder, ids),
             )
-            if tokenizer._before is None:
-                raise CheckpointError(
-                    f"{path}: a word after a space must begin with a piece that begins with "
-                    f"{_SPACES[byte_level]!r}. Received: {tokenizer._pieces(' a')} for ' a'"
-                )
-        return tokenizer
 
     def save(self, folder: str) -> tuple[str, ...]:
         files.write_bytes(os.path.join(folder, WHOLE), self.content)
@@ -123,23 +124,6 @@ class BytePairs(Tokenizer):
     @property
     def checkpoint_specials(self) -> SpecialIds:
         return self.special
-
-    @cached_property
-    def _tokenizer(self) -> tokenizers.Tokenizer:
-        return tokenizers.Tokenizer.from_str(self.rules)
-
-    def _pieces(self, text: str) -> list[str]:
-        return self._tokenizer.encode(text, add_special_tokens=False).tokens
-
-    @cached_property
-    def _before(self) -> str | None:
-        """What makes a word one after a space: nothing where the steps see to that themselves;
-        None where nothing does."""
-        for before in ("", " "):
-            pieces = self._pieces(f"{before}a")
-            if pieces and pieces[0].startswith(_SPACES[self.byte_level]):
-                return before
-        return None
 
     @cached_property
     def _decoder(self) -> decoders.Decoder:
@@ -169,8 +153,8 @@ class BytePairs(Tokenizer):
         self, sentences: Sequence[Sequence[str]]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         words = list(dict.fromkeys(word for words in sentences for word in words))
-        texts = [f"{self._before}{word}" for word in words]
-        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        texts = [f"{self.before}{word}" for word in words]
+        found = self.steps.encode_batch_fast(texts, add_special_tokens=False)
         pieces = {word: encoding.ids for word, encoding in zip(words, found, strict=True)}
         for sentence in sentences:
             yield join_pieces([pieces[word] for word in sentence])
@@ -184,7 +168,7 @@ def _check(whole: dict[str, Any], path: str) -> bool:
             is one whose pieces are drawn at random or marked in another way.
     """
     model = whole["model"]
-    splits = [step["type"] for step in steps(whole.get("pre_tokenizer"), "pretokenizers")]
+    splits = [step["type"] for step in split_sequence(whole.get("pre_tokenizer"), "pretokenizers")]
     byte_level = _BYTE_LEVEL in splits
     marks = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
     marked = [f"{name}={model[name]!r}" for name in marks if model.get(name)]
@@ -195,6 +179,22 @@ def _check(whole: dict[str, Any], path: str) -> bool:
             f"byte_fallback={model.get('byte_fallback')!r}"
         )
     return byte_level
+
+
+def _find_before(steps: tokenizers.Tokenizer, space: str, path: str) -> str:
+    """What must stand before a word so that its first piece begins with a space.
+
+    Raises:
+        CheckpointError: not even a space does it.
+    """
+    for before in ("", " "):
+        pieces = steps.encode(f"{before}a", add_special_tokens=False).tokens
+        if pieces and pieces[0].startswith(space):
+            return before
+    raise CheckpointError(
+        f"{path}: a word after a space must begin with a piece that begins with {space!r}. "
+        f"Received: {pieces} for ' a'"
+    )
 
 
 def _from_listed(folder: TokenizerFolder, added: dict[str, int]) -> bytes:

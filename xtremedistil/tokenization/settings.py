@@ -132,7 +132,7 @@ def in_order(ids: Mapping[str, int], path: str) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def steps(step: Mapping[str, Any] | None, parts: str) -> list[Mapping[str, Any]]:
+def split_sequence(step: Mapping[str, Any] | None, parts: str) -> list[Mapping[str, Any]]:
     """A step of `tokenizer.json`, or the steps in a sequence of them.
 
     Args:
@@ -143,7 +143,7 @@ def steps(step: Mapping[str, Any] | None, parts: str) -> list[Mapping[str, Any]]
         return []
     if step["type"] != "Sequence":
         return [step]
-    return [inner for part in step[parts] for inner in steps(part, parts)]
+    return [inner for part in step[parts] for inner in split_sequence(part, parts)]
 
 
 def only_own_accents(strip_accents: str) -> None:

@@ -94,8 +94,7 @@ class Unigram(Tokenizer):
         model: the SentencePiece model, which is that file or is made from it.
         tokenizer_class: Hugging Face's name for such a tokenizer.
         offset: a checkpoint's id less SentencePiece's, but for the unknown piece.
-        vocabulary: every piece, in the order of the ids in the checkpoint; the first two may be
-            there for the layout alone, and the last ones be added tokens.
+        vocabulary: every piece, in the order of the ids in the checkpoint, added tokens included.
         special: ids in the checkpoint.
     """
 

@@ -10,7 +10,7 @@ from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization import sentencepiece_model
 from xtremedistil.tokenization.kind import TokenizerFolder, refusing_malformed
 from xtremedistil.tokenization.sentencepiece_model import PieceType
-from xtremedistil.tokenization.settings import WHOLE, steps
+from xtremedistil.tokenization.settings import WHOLE, split_sequence
 
 SPACE = "▁"
 # fairseq's name for a piece that has a row and is in no text.
@@ -47,8 +47,8 @@ class UnigramRules:
                     f"{path}: a Unigram model has a finite score for every piece, and an unknown "
                     f"piece. Received: {len(pieces)} pieces, unk_id={unknown!r}"
                 )
-            normal = steps(content.get("normalizer"), "normalizers")
-            splits = steps(content.get("pre_tokenizer"), "pretokenizers")
+            normal = split_sequence(content.get("normalizer"), "normalizers")
+            splits = split_sequence(content.get("pre_tokenizer"), "pretokenizers")
             tables = [step for step in normal if step["type"] == "Precompiled"]
             foreign = [s["type"] for s in normal if not _is_of_sentencepiece(s)]
             foreign += [
