@@ -98,7 +98,7 @@ def test_files_are_small(path):
 WORDS_OF_ROOMS = [
     (r"##|vocab\.txt|\[UNK\]", {"tokenization"}),
     (r"BertNormalizer|BertPreTokenizer", {"tokenization", "serving.graph"}),
-    ("▁", {"tokenization"}),
+    (r"▁|Ġ|spm\.model|sentencepiece\.bpe|merges\.txt", {"tokenization"}),
     (r"\bBertConfig\b|word_embeddings|classifier\.|LayerNorm\.|encoder\.layer", {"teachers"}),
 ]
 

@@ -107,10 +107,10 @@ def test_what_a_piece_spells_and_where_it_stands():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"of a kind that is read \(wordpiece\)\. Received: notes\.md"),
+        (None, r"of a kind that is read \(wordpiece, unigram, bpe\)\. Received: notes\.md"),
         (
-            {"model": {"type": "Unigram"}, "normalizer": {"type": "Precompiled"}},
-            "Received: model Unigram, normalizer Precompiled",
+            {"model": {"type": "WordLevel"}, "normalizer": {"type": "Lowercase"}},
+            "Received: model WordLevel, normalizer Lowercase",
         ),
         (
             {"model": {"type": "WordPiece"}, "normalizer": {"type": "Sequence"}},

@@ -159,6 +159,12 @@ class Tokenizer(abc.ABC):
             yield Pieces(whole, (first + 1).astype(np.int32))
 
 
+def join_pieces(words: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """A sentence as `Tokenizer.encode_words` gives it, from the ids of each word's pieces."""
+    ids = np.array([i for pieces in words for i in pieces], np.int32)
+    return ids, np.repeat(np.arange(len(words)), [len(pieces) for pieces in words])
+
+
 def _changes(word_of: np.ndarray) -> np.ndarray:
     """Positions of pieces whose word is not that of the piece before (np.diff is slow on few)."""
     begins = np.ones(len(word_of), bool)

@@ -1,11 +1,13 @@
 """The kinds of tokenizers. A new one is a file of its own and a line here."""
 
 from xtremedistil.runtime.errors import CheckpointError
-from xtremedistil.tokenization import wordpiece
+from xtremedistil.tokenization import bpe, unigram, wordpiece
 from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
 
-TOKENIZERS: dict[str, TokenizerKind] = {kind.name: kind for kind in (wordpiece.KIND,)}
+TOKENIZERS: dict[str, TokenizerKind] = {
+    kind.name: kind for kind in (wordpiece.KIND, unigram.KIND, bpe.KIND)
+}
 
 
 def open_tokenizer(folder: str, strip_accents: str = "checkpoint") -> Tokenizer:

@@ -19,8 +19,9 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization.base import SpecialIds, Tokenizer
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
+from xtremedistil.tokenization.settings import SETTINGS, WHOLE, named_tokens
 
-_WHOLE, _LISTED, _SETTINGS = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
+_LISTED = "vocab.txt"
 _CONTINUING = "##"
 # Our field <- its name in tokenizer_config.json.
 _TOKENS = {
@@ -82,9 +83,9 @@ class WordPiece(Tokenizer):
         Raises:
             CheckpointError: the rules are not BERT's.
         """
-        settings = folder.read_json(_SETTINGS)
-        if _WHOLE in folder.names:
-            rules = _from_tokenizer_json(folder.read_json(_WHOLE), folder.path(_WHOLE))
+        settings = folder.read_json(SETTINGS)
+        if WHOLE in folder.names:
+            rules = _from_tokenizer_json(folder.read_json(WHOLE), folder.path(WHOLE))
         else:
             rules = _from_listed(folder.read_bytes(_LISTED), settings)
         tokenizer = cls(**{**rules, **_special_tokens(settings)})
@@ -124,7 +125,7 @@ class WordPiece(Tokenizer):
             "max_input_chars_per_word": self.max_word_characters,
             **{theirs: getattr(self, ours) for ours, theirs in _TOKENS.items()},
         }
-        files.write_json(os.path.join(folder, _SETTINGS), settings)
+        files.write_json(os.path.join(folder, SETTINGS), settings)
         return KIND.saves
 
     def __len__(self) -> int:
@@ -186,13 +187,8 @@ class WordPiece(Tokenizer):
 
 def _special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
     """The arguments of `WordPiece` that name its special pieces, where a checkpoint names them."""
-    found = {}
-    for ours, theirs in _TOKENS.items():
-        token = settings.get(theirs)
-        token = token.get("content") if isinstance(token, dict) else token
-        if isinstance(token, str):
-            found[ours] = token
-    return found
+    named = named_tokens(settings)
+    return {ours: named[theirs] for ours, theirs in _TOKENS.items() if theirs in named}
 
 
 def _from_listed(content: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,9 +237,9 @@ def _from_tokenizer_json(content: Mapping[str, Any], path: str) -> dict[str, Any
 
 
 def _recognises(folder: TokenizerFolder) -> bool:
-    if _WHOLE not in folder.names:
+    if WHOLE not in folder.names:
         return _LISTED in folder.names
-    model = folder.read_json(_WHOLE).get("model")
+    model = folder.read_json(WHOLE).get("model")
     if not isinstance(model, dict):
         return False
     unnamed = "WordPiece" if "max_input_chars_per_word" in model else None  # in older files
@@ -252,8 +248,8 @@ def _recognises(folder: TokenizerFolder) -> bool:
 
 KIND = TokenizerKind(
     WordPiece.kind,
-    (_WHOLE, _LISTED, _SETTINGS),
-    (_LISTED, _SETTINGS),
+    (WHOLE, _LISTED, SETTINGS),
+    (_LISTED, SETTINGS),
     _recognises,
     WordPiece.from_folder,
 )

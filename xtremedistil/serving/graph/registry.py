@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.graph.tokenizer import GraphTokenizer
+from xtremedistil.serving.graph.unigram import GraphUnigram
 from xtremedistil.serving.graph.wordpiece import GraphWordPiece
 from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.unigram import Unigram
 from xtremedistil.tokenization.wordpiece import WordPiece
 
 GRAPH_TOKENIZERS: dict[str, Callable[[Tokenizer], GraphTokenizer]] = {
     WordPiece.kind: GraphWordPiece,
+    Unigram.kind: GraphUnigram,
 }
 
 

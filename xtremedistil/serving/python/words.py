@@ -9,8 +9,10 @@ Training words are what white space separates, because training text is tokenize
    ("Jean-Pierre", "3.14", "l'Oise") it stays;
 4. but single letters that each have a period ("J.", "U.S.") are one word, periods and all.
 
-WordPiece splits at ideographs and punctuation anyway, so the pieces that the model reads are those
-of the whole text whatever the words; only where a tag is read differs.
+The rule is the same for every tokenizer, which then reads each word by itself. WordPiece splits at
+ideographs and punctuation anyway, so the pieces that the model reads are those of the whole text
+whatever the words; only where a tag is read differs. Unigram and BPE put a space before every word,
+so "Paris," is read as "Paris ," is in tokenized text, and not as these tokenizers read raw text.
 """
 
 import functools
