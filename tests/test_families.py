@@ -13,6 +13,7 @@ from small_run import german_and_hindi, small
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
+from xtremedistil.experiments import results
 from xtremedistil.experiments.main import execute
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
@@ -87,7 +88,7 @@ def compare(name, checkpoint, model):
     entrance = {layer.name for layer in model.layers} & {PROJECTION} or {"embeddings_dropout"}
     names = [*entrance, *(f"block_{n}_output_norm" for n in range(1, blocks + 1))]
     outputs = {str(n): model.get_layer(layer).output for n, layer in enumerate(names)}
-    found = keras.Model(model.inputs, model.output | outputs)(ids)
+    found = keras.Model(model.inputs[0], model.output | outputs)(ids)
     for n in range(blocks + 1):
         np.testing.assert_allclose(
             np.asarray(found[str(n)])[real], golden["states"][n][real], rtol=0, atol=1e-5
@@ -232,6 +233,11 @@ def test_dropout_is_as_configured(tmp_path, name, fields, rates):
         ("electra-token", {"embedding_size": 0}, r"must be positive.*embedding_width=0"),
         ("distilbert-token", {"n_heads": 3}, r"heads must divide the width.*width=16.*heads=3"),
         ("distilbert-token", {"activation": "mish"}, r"must be one of gelu, .*Received: 'mish'"),
+        ("bert-token", {"hidden_dropout_prob": 1.5}, r"below 1.*Received: .* dropout=1.5"),
+        ("roberta-token", {"layer_norm_eps": -1.0}, r"at least 0\. Received: epsilon=-1.0"),
+        ("electra-token", {"classifier_dropout": -0.1}, r"below 1.* head_dropout=-0.1"),
+        ("distilbert-token", {"seq_classif_dropout": 2}, r"below 1.* text_dropout=2"),
+        ("bert-token", {"dtype": []}, r"not a configuration of its model_type"),
         ("bert-token", {"hidden_size": "16"}, r"not a configuration of its model_type"),
         ("electra-token", {"add_cross_attention": True}, r"add_cross_attention=False are read"),
         ("camembert-token", {"position_embedding_type": "relative_key"}, r"='absolute' are read"),
@@ -258,7 +264,9 @@ def test_a_tokenizer_of_no_known_kind_is_refused(tmp_path):
         open_folder(tmp_path / "a", "ner")
 
 
-def test_a_whole_run_with_a_roberta(tmp_path):
+def test_a_whole_run_with_a_roberta(tmp_path, monkeypatch):
+    timings = {who: {"batch_1": {"median": 1.0}} for who in ("teacher", "student")}
+    monkeypatch.setattr(results, "model_latency", lambda models: timings)
     folder = tmp_path / "teacher"
     folder.mkdir()
     pieces = (pathlib.Path(vocabulary_dir()) / "vocab.txt").read_text("utf-8").split("\n")
@@ -273,9 +281,10 @@ def test_a_whole_run_with_a_roberta(tmp_path):
     save_teacher(str(folder), build_teacher(family, config, labels), checkpoint, labels)
 
     changes = {"teacher": str(folder), "strategy": "D2", "logit_epochs": (1,), "teacher_epochs": 1}
+    changes |= {"transfer_per_language": 60, "test_per_language": 20, "labeled_per_language": 60}
     data, out = german_and_hindi(tmp_path / "corpus"), tmp_path / "out"
-    results = execute(small(data, out, export=False, **changes))
-    assert [step["name"] for step in results["steps"]] == ["01-logits-all"]
+    found = execute(small(data, out, export=False, **changes))
+    assert [step["name"] for step in found["steps"]] == ["01-labels-logits-representation-all"]
     saved = files.read_json(str(out / "teacher/config.json"))
     assert (saved["model_type"], saved["max_position_embeddings"]) == ("camembert", 34)
     assert saved["architectures"] == ["CamembertForTokenClassification"]

@@ -137,7 +137,7 @@ def reference_config(content: Mapping[str, Any], path: str) -> "PreTrainedConfig
             )
     try:
         return CONFIG_MAPPING[content["model_type"]].from_dict(dict(content))
-    except (StrictDataclassError, AttributeError, TypeError, ValueError) as error:
+    except (StrictDataclassError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a configuration of its model_type ({error})."
         ) from error
@@ -147,8 +147,8 @@ def check_shape(config: PostNormConfig, path: str) -> None:
     """Refuses a shape that cannot be built.
 
     Raises:
-        CheckpointError: the activation is not known, a size is not positive, or the heads do not
-            divide the width.
+        CheckpointError: the activation is not known, a size is not positive, the heads do not
+            divide the width, or a rate of dropout or the epsilon is out of its range.
     """
     if config.activation not in ACTIVATIONS:
         raise CheckpointError(
@@ -162,6 +162,14 @@ def check_shape(config: PostNormConfig, path: str) -> None:
         raise CheckpointError(
             f"{path}: sizes must be positive, and the heads must divide the width. Received: "
             f"{received}, token_types={config.token_types}"
+        )
+    fields = vars(config).items()
+    rates = {name: rate for name, rate in fields if name.endswith("dropout") and rate is not None}
+    if not (config.epsilon >= 0 and all(0 <= rate < 1 for rate in rates.values())):
+        received = ", ".join(f"{name}={rate}" for name, rate in rates.items())
+        raise CheckpointError(
+            f"{path}: dropout must be at least 0 and below 1, and the epsilon of layer "
+            f"normalizations at least 0. Received: epsilon={config.epsilon}, {received}"
         )
 
 
