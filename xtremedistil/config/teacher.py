@@ -12,8 +12,9 @@ class TeacherConfig(Checked):
 
     teacher: str = option(
         "",
-        "Hugging Face folder (config.json, model.safetensors, tokenizer files) or hub name of a "
-        "WordPiece BERT. 'scratch' builds a small one from the --teacher_* flags.",
+        "Hugging Face folder (config.json, model.safetensors, tokenizer files) or hub name of "
+        "a BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT, ELECTRA, DeBERTa (v2, v3) or ModernBERT. "
+        "'scratch' builds a small one from the --teacher_* flags.",
         decides=("labeled", "teacher"),
         by_value=False,
     )
