@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import safetensors.numpy
+import tensorflow as tf
 
 from xtremedistil.config import TeacherConfig
 from xtremedistil.runtime import files
@@ -56,6 +57,13 @@ def copy_golden(name: str, folder: pathlib.Path) -> Golden:
     return Golden(folder, task, renumber[arrays["input_ids"]], arrays)
 
 
+def edit_config(golden: Golden, **changes: object) -> None:
+    """Changes fields of `config.json`; None removes one."""
+    path = str(golden.folder / "config.json")
+    config = files.read_json(path) | changes
+    files.write_json(path, {name: value for name, value in config.items() if value is not None})
+
+
 def all_states(checkpoint: Checkpoint) -> keras.Model:
     """A teacher that gives the states after the embeddings and after every block."""
     model = load_teacher(checkpoint, checkpoint.labels)
@@ -83,6 +91,26 @@ def assert_equals_the_reference(golden: Golden) -> None:
         if logits.ndim == 3:
             logits, expected = logits[:, : real.shape[1]][real], expected[real]
         np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE)
+
+
+def assert_layer_is_rebuilt(layer: keras.layers.Layer) -> None:
+    """A layer of the class, made from its configuration, has that configuration."""
+    content = keras.saving.serialize_keras_object(layer)
+    rebuilt = keras.saving.deserialize_keras_object(content)
+    assert type(rebuilt) is type(layer)
+    assert rebuilt.get_config() == layer.get_config()
+
+
+def assert_traces_once(golden: Golden) -> None:
+    """One trace of the teacher, of open batch and length, answers for texts of every shape."""
+    checkpoint = golden.open()
+    model = load_teacher(checkpoint, checkpoint.labels)
+    traced = tf.function(model, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    for ids in (golden.ids, golden.ids[:1, :2]):
+        np.testing.assert_allclose(
+            traced(tf.constant(ids))["logits"], model(ids)["logits"], rtol=0, atol=TOLERANCE
+        )
+    assert traced.experimental_get_tracing_count() == 1
 
 
 def assert_survives_a_round_trip(golden: Golden, folder: pathlib.Path) -> None:

@@ -69,46 +69,49 @@ def read_config(
     from transformers import DebertaV2Config as Reference  # knows every default; slow to import
 
     full = complete_config(Reference, content, path)
-    # fields that the reference's modules default where they are used
-    buckets = max(content.get("position_buckets", -1), 0)
-    convolution = max(content.get("conv_kernel_size", 0), 0)
-    convolution_activation = content.get("conv_act", "tanh")
+    extra = _extra(content, full.hidden_size, path)
+    _check_sizes(full, extra, path)
+    buckets, convolution = max(extra["position_buckets"], 0), max(extra["conv_kernel_size"], 0)
     farthest = full.max_relative_positions
     farthest = full.max_position_embeddings if farthest < 1 else farthest
     attends = tuple(kind for kind in full.pos_att_type or () if kind)
-    norms = {part.strip() for part in content.get("norm_rel_ebd", "none").lower().split("|")}
-    text_dropout = content.get("cls_dropout")
-    _check(content, full, path)
     require(
-        set(attends) <= {C2P, P2C} and len(attends) > 0,
+        len(attends) > 0 and set(attends) <= {C2P, P2C},
         f"pos_att_type must be {C2P}, {P2C} or both",
         path,
-        pos_att_type=content.get("pos_att_type"),
+        pos_att_type=full.pos_att_type,
     )
+    norms = {part.strip() for part in extra["norm_rel_ebd"].lower().split("|")}
     require(
         norms <= {"none", "layer_norm"},
-        "norm_rel_ebd must be 'none' or 'layer_norm'",
+        "norm_rel_ebd must be none or layer_norm",
         path,
-        norm_rel_ebd=content.get("norm_rel_ebd"),
+        norm_rel_ebd=extra["norm_rel_ebd"],
     )
     require(
-        buckets != 1 and (buckets == 0 or farthest - 1 > buckets // 2),
-        "max_relative_positions must be above half of position_buckets, by more than 1",
+        buckets % 2 == 0 and (buckets == 0 or buckets // 2 < farthest - 1),
+        "position_buckets must be even, and half of it below max_relative_positions - 1",
         path,
-        max_relative_positions=farthest,
         position_buckets=buckets,
+        max_relative_positions=farthest,
     )
     require(
-        convolution == 0 or (convolution % 2 == 1 and content.get("conv_groups", 1) == 1),
+        convolution == 0 or (convolution % 2 == 1 and extra["conv_groups"] == 1),
         "conv_kernel_size must be odd, and conv_groups 1",
         path,
         conv_kernel_size=convolution,
-        conv_groups=content.get("conv_groups", 1),
+        conv_groups=extra["conv_groups"],
     )
-    require_activations(path, conv_act=convolution_activation)
+    require_activations(
+        path,
+        hidden_act=full.hidden_act,
+        pooler_hidden_act=full.pooler_hidden_act,
+        conv_act=extra["conv_act"],
+    )
+    text_dropout = content.get("cls_dropout")
     return DebertaConfig(
         vocabulary_size=full.vocab_size,
-        embedding_width=content.get("embedding_size", full.hidden_size),
+        embedding_width=extra["embedding_size"],
         width=full.hidden_size,
         blocks=full.num_hidden_layers,
         heads=full.num_attention_heads,
@@ -119,11 +122,11 @@ def read_config(
         attends=attends,
         max_distance=farthest,
         buckets=buckets,
-        shared_projections=content.get("share_att_key", False),
+        shared_projections=extra["share_att_key"],
         norm_distances="layer_norm" in norms,
         convolution=convolution,
         activation=full.hidden_act,
-        convolution_activation=convolution_activation,
+        convolution_activation=extra["conv_act"],
         pooler_activation=full.pooler_hidden_act,
         epsilon=full.layer_norm_eps,
         dropout=full.hidden_dropout_prob,
@@ -134,9 +137,29 @@ def read_config(
     )
 
 
-def _check(content: Mapping[str, Any], full: Any, path: str) -> None:
-    """Raises CheckpointError for a shape that the reference does not build either, or that no
-    published checkpoint has."""
+def _extra(content: Mapping[str, Any], width: int, path: str) -> dict[str, Any]:
+    """The fields that the reference's configuration does not declare, with the values that its
+    modules give them where they are absent."""
+    defaults = {
+        "position_buckets": -1,
+        "share_att_key": False,
+        "norm_rel_ebd": "none",
+        "conv_kernel_size": 0,
+        "conv_groups": 1,
+        "conv_act": "tanh",
+        "embedding_size": width,
+    }
+    extra = {name: content.get(name, default) for name, default in defaults.items()}
+    for name, default in defaults.items():
+        kind = type(default)
+        rule = f"{name} must be of type {kind.__name__}"
+        require(type(extra[name]) is kind, rule, path, **{name: extra[name]})
+    return extra
+
+
+def _check_sizes(full: Any, extra: Mapping[str, Any], path: str) -> None:
+    """Raises CheckpointError for a shape that the reference does not build either, and for one
+    without relative positions, which no published checkpoint has."""
     require(
         full.relative_attention,
         "only encoders with relative_attention=True are read",
@@ -144,24 +167,23 @@ def _check(content: Mapping[str, Any], full: Any, path: str) -> None:
         relative_attention=full.relative_attention,
     )
     heads, width = full.num_attention_heads, full.hidden_size
+    size = getattr(full, "attention_head_size", None)
     require(
-        heads > 0
-        and width % heads == 0
-        and content.get("attention_head_size", width // heads) == width // heads,
+        heads > 0 and width % heads == 0 and size in (None, width // heads),
         "num_attention_heads must divide hidden_size into heads of attention_head_size",
         path,
         num_attention_heads=heads,
         hidden_size=width,
-        attention_head_size=content.get("attention_head_size"),
+        attention_head_size=size,
     )
     require(
-        full.pooler_hidden_size == width,
-        "pooler_hidden_size must equal hidden_size",
+        full.pooler_hidden_size == width and extra["embedding_size"] > 0,
+        "pooler_hidden_size must equal hidden_size, and embedding_size be positive",
         path,
         pooler_hidden_size=full.pooler_hidden_size,
         hidden_size=width,
+        embedding_size=extra["embedding_size"],
     )
-    require_activations(path, hidden_act=full.hidden_act, pooler_hidden_act=full.pooler_hidden_act)
 
 
 def write_config(config: DebertaConfig, task: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class DisentangledAttention(SelfAttention):
         """From projections, `(batch, length, width)`, and those of the table of distances, `(1,
         rows, width)` or None, to `(batch, length, width)`."""
         length = ops.shape(query)[1]
-        # every distance in a text of this length, from piece to seen piece, the farthest back first
+        # every distance in a text of this length: place of a piece minus place of the seen one
         distances = ops.clip(
             ops.arange(2 * length - 1) - (length - 1), -self.max_distance, self.max_distance
         )
@@ -102,7 +102,7 @@ def _skew(x: Any) -> Any:
 
     Returns:
         `(batch, heads, length, length)`, by padding and reading the numbers in rows of another
-        length (Dai et al., 2019, appendix B): a gather takes several times as long.
+        length (Dai et al., 2019, appendix B).
     """
     batch, heads, length = ops.shape(x)[0], x.shape[1], ops.shape(x)[2]
     x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0)))

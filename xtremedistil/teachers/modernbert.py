@@ -104,24 +104,24 @@ def _read_config(
 ) -> ModernBertConfig:
     from transformers import ModernBertConfig as Reference  # knows every default; slow to import
 
+    listed = content.get("layer_types") or ()
+    require(
+        all(kind in (_GLOBAL, _LOCAL) for kind in listed),
+        f"each of layer_types must be {_GLOBAL} or {_LOCAL}",
+        path,
+        layer_types=listed,
+    )
     full = complete_config(Reference, content, path)
     heads, width, types = full.num_attention_heads, full.hidden_size, full.layer_types
     require(
         heads > 0
         and width % (2 * heads) == 0
         and content.get("head_dim") in (None, width // heads),
-        "num_attention_heads must divide hidden_size into heads of an even size, head_dim",
+        "num_attention_heads must divide hidden_size into heads of an even size (head_dim)",
         path,
         num_attention_heads=heads,
         hidden_size=width,
         head_dim=content.get("head_dim"),
-    )
-    require(
-        len(types) == full.num_hidden_layers and set(types) <= {_GLOBAL, _LOCAL},
-        f"layer_types must say {_GLOBAL} or {_LOCAL} for each of num_hidden_layers blocks",
-        path,
-        layer_types=types,
-        num_hidden_layers=full.num_hidden_layers,
     )
     rope = full.rope_parameters
     kinds = {rope[kind].get("rope_type", "default") for kind in types}
