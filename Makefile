@@ -10,6 +10,7 @@ soak: LONG = PYTHONPATH=.:tests TF_CPP_MIN_LOG_LEVEL=3 python
 soak:
 	$(LONG) tests/soak/kill_runs.py --kills=10
 	$(LONG) tests/fuzz/fuzz_readers.py --cases=10000
+	$(LONG) tests/fuzz/fuzz_tokenizers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_bundle.py --cases=10000
 	$(LONG) tests/soak/run_kernels.py --students=500
 	$(LONG) tests/soak/separate_environment.py

@@ -50,8 +50,8 @@ setup(
         "safetensors>=0.5",
         "scikit-learn>=1.4",
         "scipy>=1.11",
-        # its pieces must be those of tensorflow-text's op: 0.2.3 differs on 18 of 62,131 texts
-        "sentencepiece==0.2.0",
+        # Pieces must be those of tensorflow-text's op: 0.2.3 differs on 18 of 62,131 texts.
+        "sentencepiece>=0.2.0,<=0.2.1",
         "seqeval>=1.2.2",
         "tensorboard>=2.20,<2.22",
         "tensorflow>=2.20,<2.22",

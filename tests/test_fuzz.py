@@ -1,6 +1,6 @@
 """A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
 
-from fuzz import fuzz_bundle, fuzz_readers
+from fuzz import fuzz_bundle, fuzz_readers, fuzz_tokenizers
 
 
 def test_broken_data_files_are_read_or_refused():
@@ -13,3 +13,9 @@ def test_altered_student_folders_are_loaded_or_refused():
     counts = fuzz_bundle.run(cases=120, seed=1)
     assert counts["loaded"] + counts["refused"] == 120
     assert counts["refused"] > 60
+
+
+def test_altered_tokenizers_are_opened_or_refused():
+    counts = fuzz_tokenizers.run(cases=300, seed=1)
+    assert counts["opened"] > 20
+    assert counts["refused"] > 100

@@ -16,7 +16,6 @@ import xtremedistil
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.experiments.main import execute
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
-from xtremedistil.serving.graph.saved_model import answer_texts
 from xtremedistil.serving.python.encoding import Encoder
 from xtremedistil.serving.python.words import find_words
 from xtremedistil.students.folder import Codec, StudentFolder
@@ -268,17 +267,18 @@ def test_a_whole_run(tmp_path):
     changes |= {"transfer_per_language": 64, "test_per_language": 20}
     folder = str(GOLDEN / XLM_ROBERTA)
     results = execute(small(data, out, teacher_vocabulary=folder, **changes))
-    student = StudentFolder.load(os.path.join(out, "student"))
-    assert student.codec.tokenizer == open_tokenizer(folder)
-    by_keras, by_onnx = (xtremedistil.load(out, form).tag(TEXTS) for form in ("keras", "onnx"))
-    for one, other in zip(by_keras, by_onnx, strict=True):
-        assert (one.words, one.tags) == (other.words, other.tags)
-        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
-    spaced = xtremedistil.load(out, "keras").tag(TEXTS, pretokenized=True)
-    pairs = [[list(pair) for pair in zip(t.words, t.tags, strict=True)] for t in spaced]
-    assert answer_texts(results["saved_model"], TEXTS) == pairs
-    served = tf.saved_model.load(results["saved_model"]).signatures["tag"](tf.constant(TEXTS))
-    for i, one in enumerate(by_keras):
-        n = int(served["counts"][i])
-        assert [word.decode() for word in served["words"][i, :n].numpy()] == one.words
-        np.testing.assert_allclose(served["scores"][i, :n], one.scores, atol=1e-5)
+    saved = StudentFolder.load(os.path.join(out, "student"))
+    assert saved.codec.tokenizer == open_tokenizer(folder)
+    student, by_onnx = (xtremedistil.load(out, form) for form in ("keras", "onnx"))
+    served = tf.saved_model.load(results["saved_model"]).signatures
+    for signature, pretokenized in (("tag", False), ("tag_words", True)):
+        answer = served[signature](tf.constant(TEXTS))
+        expected = student.tag(TEXTS, pretokenized=pretokenized)
+        others = by_onnx.tag(TEXTS, pretokenized=pretokenized)
+        for i, (one, other) in enumerate(zip(expected, others, strict=True)):
+            assert (one.words, one.tags) == (other.words, other.tags)
+            np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+            n = int(answer["counts"][i])
+            found = (answer[name][i, :n].numpy().tolist() for name in ("words", "tags"))
+            assert [[s.decode() for s in part] for part in found] == [one.words, one.tags]
+            np.testing.assert_allclose(answer["scores"][i, :n], one.scores, atol=1e-5)

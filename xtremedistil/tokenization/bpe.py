@@ -96,10 +96,11 @@ class BytePairs(Tokenizer):
             whole = json.loads(content)
         with refusing_malformed(path):
             byte_level = _check(whole, path)
+            ids = join_added(whole["model"]["vocab"], added, path)
+            vocabulary = in_order(ids, path)
             names = ("model", "normalizer", "pre_tokenizer")
             rules = json.dumps({name: whole.get(name) for name in names} | {"added_tokens": []})
             steps = tokenizers.Tokenizer.from_str(rules)
-            ids = join_added(whole["model"]["vocab"], added, path)
             return cls(
                 content,
                 rules,
@@ -107,7 +108,7 @@ class BytePairs(Tokenizer):
                 byte_level,
                 _find_before(steps, _SPACES[byte_level], path),
                 folder.read_json(SETTINGS).get("tokenizer_class", "PreTrainedTokenizerFast"),
-                in_order(ids, path),
+                vocabulary,
                 special_ids(folder, ids),
             )
 

@@ -92,6 +92,7 @@ class Unigram(Tokenizer):
         file: the name of the file that holds the vocabulary.
         content: of that file.
         model: the SentencePiece model, which is that file or is made from it.
+        processor: the same, opened.
         tokenizer_class: Hugging Face's name for such a tokenizer.
         offset: a checkpoint's id less SentencePiece's, but for the unknown piece.
         vocabulary: every piece, in the order of the ids in the checkpoint, added tokens included.
@@ -103,6 +104,7 @@ class Unigram(Tokenizer):
     file: str
     content: bytes = field(repr=False)
     model: bytes = field(repr=False)
+    processor: "SentencePieceProcessor" = field(repr=False, compare=False)
     tokenizer_class: str
     offset: int
     vocabulary: tuple[str, ...] = field(repr=False)
@@ -154,14 +156,10 @@ class Unigram(Tokenizer):
         return self.special
 
     @cached_property
-    def _processor(self) -> "SentencePieceProcessor":
-        return _open(self.model, self.file)
-
-    @cached_property
     def numbering(self) -> np.ndarray:
         """`(pieces of the model,)` int32: the id in the checkpoint of each SentencePiece id."""
-        ids = np.arange(self._processor.get_piece_size(), dtype=np.int32) + self.offset
-        ids[self._processor.unk_id()] = self.special.unknown
+        ids = np.arange(self.processor.get_piece_size(), dtype=np.int32) + self.offset
+        ids[self.processor.unk_id()] = self.special.unknown
         return ids
 
     def surface(self, piece: int) -> str:
@@ -181,8 +179,10 @@ class Unigram(Tokenizer):
         self, sentences: Sequence[Sequence[str]]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         words = list(dict.fromkeys(word for words in sentences for word in words))
+        # One thread: starting others takes longer than a sentence, and gains little on many.
         # The graph's op takes a zero byte for the end of the text, so its neighbour stands for it.
-        found = self._processor.encode([word.replace("\0", "\1") for word in words])
+        texts = [word.replace("\0", "\1") for word in words]
+        found = self.processor.encode(texts, num_threads=1)
         pieces = dict(zip(words, found, strict=True))
         for sentence in sentences:
             ids, word_of = join_pieces([pieces[word] for word in sentence])
@@ -206,7 +206,8 @@ def _from_model(folder: TokenizerFolder, name: str) -> Unigram:
     class_name, layout = _layout(folder, name)
     vocabulary = [""] * layout.offset + pieces
     vocabulary[: len(layout.first)] = layout.first
-    ids = {piece: i for i, piece in enumerate(vocabulary)}
+    # Where the model file spells a piece of the layout once more, the layout's counts.
+    ids = {piece: i for i, piece in reversed([*enumerate(vocabulary)])}
     added = added_tokens(folder)
     if layout.last not in ids and layout.last not in added:
         ids[layout.last] = len(vocabulary)
@@ -220,6 +221,7 @@ def _from_model(folder: TokenizerFolder, name: str) -> Unigram:
         name,
         content,
         content,
+        processor,
         class_name,
         layout.offset,
         in_order(ids, path),
@@ -233,7 +235,7 @@ def _layout(folder: TokenizerFolder, name: str) -> tuple[str, _Layout]:
     told = told.removesuffix("Fast") if isinstance(told, str) else None
     if told in _ANY_CLASS:
         model_type = folder.read_json(_CONFIG).get("model_type")
-        told = _CLASSES.get(model_type) or _CLASSES.get(name)
+        told = _CLASSES.get(str(model_type)) or _CLASSES.get(name)
     if told not in _LAYOUTS:
         raise CheckpointError(
             f"{folder.path(name)}: whether ids are shifted is known of tokenizers of class "
@@ -293,9 +295,10 @@ def _from_json(folder: TokenizerFolder) -> Unigram:
     special = special_ids(folder, ids)
     with refusing_malformed(path):
         model = rules.model({*special.all})
-        _open(model, path)
+        processor = _open(model, path)
     told = folder.read_json(SETTINGS).get("tokenizer_class", "PreTrainedTokenizerFast")
-    return Unigram(WHOLE, folder.read_bytes(WHOLE), model, told, 0, in_order(ids, path), special)
+    content, vocabulary = folder.read_bytes(WHOLE), in_order(ids, path)
+    return Unigram(WHOLE, content, model, processor, told, 0, vocabulary, special)
 
 
 def _recognises(folder: TokenizerFolder) -> bool:
