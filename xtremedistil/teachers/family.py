@@ -104,7 +104,9 @@ def norm_tensors(layer: str, name: str) -> Tensors:
     return {(layer, "gamma"): Tensor(f"{name}.weight"), (layer, "beta"): Tensor(f"{name}.bias")}
 
 
-def _last_states(config: EncoderConfig, x: keras.KerasTensor, ids: keras.KerasTensor) -> Any:
+def _last_states(
+    config: EncoderConfig, x: keras.KerasTensor, ids: keras.KerasTensor
+) -> keras.KerasTensor:
     return x
 
 
