@@ -104,6 +104,15 @@ def test_what_is_saved_opens_again(tmp_path, name, files):
     assert (again, again.fingerprint) == (tokenizer, tokenizer.fingerprint)
 
 
+def test_a_token_that_one_file_adds_is_saved(tmp_path):
+    folder = hand_made(tmp_path)
+    (tmp_path / "added_tokens.json").write_text('{"<ent>": 11}')
+    tokenizer = open_tokenizer(folder)
+    names = tokenizer.save(str(tmp_path))
+    assert BytePairs.from_folder(TokenizerFolder(folder, names)) == tokenizer
+    assert tokenizer.vocabulary[11:] == ("<ent>",)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -34,8 +34,8 @@ from xtremedistil.tokenization.settings import (
     in_order,
     join_added,
     only_own_accents,
+    settings_of,
     special_ids,
-    special_settings,
     split_sequence,
 )
 
@@ -114,8 +114,8 @@ class BytePairs(Tokenizer):
 
     def save(self, folder: str) -> tuple[str, ...]:
         files.write_bytes(os.path.join(folder, WHOLE), self.content)
-        special = special_settings(self.vocabulary, self.special)
-        settings = {"tokenizer_class": self.tokenizer_class, **special}
+        own = self.steps.get_vocab_size(with_added_tokens=False)
+        settings = settings_of(self.tokenizer_class, self.vocabulary, self.special, own)
         files.write_json(os.path.join(folder, SETTINGS), settings)
         return KIND.saves
 

@@ -56,10 +56,26 @@ def special_ids(folder: TokenizerFolder, vocabulary: Mapping[str, int]) -> Speci
     return SpecialIds(**found)
 
 
-def special_settings(vocabulary: tuple[str, ...], special: SpecialIds) -> dict[str, str]:
-    """The entries of `tokenizer_config.json` from which `special_ids` reads the same ids."""
+def settings_of(
+    tokenizer_class: str, vocabulary: tuple[str, ...], special: SpecialIds, own: int
+) -> dict[str, Any]:
+    """The `tokenizer_config.json` from which `special_ids` and `added_tokens` read the same ids.
+
+    Args:
+        tokenizer_class: Hugging Face's name for such a tokenizer.
+        vocabulary: every piece, in the order of the ids.
+        special: ids of the special ones.
+        own: pieces that come before the added ones, and that another file names.
+    """
     ids = {role: getattr(special, role) for role in _ROLES}
-    return {_ROLES[role][0][0]: vocabulary[i] for role, i in ids.items() if i is not None}
+    added = {str(i): vocabulary[i] for i in range(own, len(vocabulary)) if vocabulary[i]}
+    return {
+        "tokenizer_class": tokenizer_class,
+        **{_ROLES[role][0][0]: vocabulary[i] for role, i in ids.items() if i is not None},
+        "added_tokens_decoder": {
+            i: {"content": piece, "special": int(i) in special.all} for i, piece in added.items()
+        },
+    }
 
 
 def added_tokens(folder: TokenizerFolder) -> dict[str, int]:

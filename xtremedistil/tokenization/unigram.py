@@ -34,8 +34,8 @@ from xtremedistil.tokenization.settings import (
     in_order,
     join_added,
     only_own_accents,
+    settings_of,
     special_ids,
-    special_settings,
 )
 from xtremedistil.tokenization.unigram_rules import SPACE, UnigramRules
 
@@ -136,15 +136,8 @@ class Unigram(Tokenizer):
 
     def save(self, folder: str) -> tuple[str, ...]:
         files.write_bytes(os.path.join(folder, self.file), self.content)
-        settings = {
-            "tokenizer_class": self.tokenizer_class,
-            **special_settings(self.vocabulary, self.special),
-            "added_tokens_decoder": {
-                str(i): {"content": self.vocabulary[i], "special": i in self.special.all}
-                for i in range(self.offset + len(self.numbering), len(self))
-                if self.vocabulary[i]
-            },
-        }
+        own = self.offset + len(self.numbering)
+        settings = settings_of(self.tokenizer_class, self.vocabulary, self.special, own)
         files.write_json(os.path.join(folder, SETTINGS), settings)
         return (self.file, *KIND.saves)
 
