@@ -102,7 +102,7 @@ ROPE = {"rope_type": "linear", "factor": 2.0, "rope_theta": 100.0}
         ({"head_dim": 4}, r"heads of an even size .*head_dim=4"),
         ({"layer_types": ["full_attention"]}, "must be equal to the number of `layer_types`"),
         ({"layer_types": 4 * ["chunked_attention"]}, r"must be full_attention or sliding_att"),
-        ({"classifier_pooling": "max"}, "not a configuration of ModernBertConfig"),
+        ({"classifier_pooling": "max"}, "model_type, as ModernBertConfig reads it"),
         (
             {"rope_parameters": {"full_attention": ROPE, "sliding_attention": ROPE}},
             r"rope_type must be 'default'.*linear",

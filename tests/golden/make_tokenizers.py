@@ -17,6 +17,7 @@ ranges of Unicode, keeps the folders small and is applied by the same code.
 import io
 import json
 import lzma
+import os
 import pathlib
 import shutil
 import unicodedata
@@ -134,7 +135,10 @@ def train_unigram(path: pathlib.Path, **options: object) -> None:
     rules = sorted(normalization_rules().items())
     hexadecimal = [[" ".join(f"{ord(c):X}" for c in side) for side in rule] for rule in rules]
     table.write_text("".join("\t".join(sides) + "\n" for sides in hexadecimal), encoding="utf-8")
-    options |= {"vocab_size": UNIGRAM_SIZE, "normalization_rule_tsv": str(table)}
+    options |= {
+        "vocab_size": UNIGRAM_SIZE,
+        "normalization_rule_tsv": os.path.relpath(table),
+    }  # the model keeps this name
     train_sentencepiece(path, model_type="unigram", **options)
     table.unlink()
 

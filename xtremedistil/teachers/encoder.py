@@ -22,6 +22,7 @@ from xtremedistil.teachers.family import (
     Layout,
     Tensor,
     Tensors,
+    complete_config,
     dense_tensors,
     final_layer,
     initializer,
@@ -121,7 +122,6 @@ def reference_config(content: Mapping[str, Any], path: str) -> "PreTrainedConfig
     Raises:
         CheckpointError: a field is of another type, or asks for what these encoders do not have.
     """
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING  # knows every default; slow to import
 
     wanted = {
@@ -135,12 +135,7 @@ def reference_config(content: Mapping[str, Any], path: str) -> "PreTrainedConfig
                 f"{path}: only encoders with {name}={value!r} are read. Received: "
                 f"{name}={content[name]!r}"
             )
-    try:
-        return CONFIG_MAPPING[content["model_type"]].from_dict(dict(content))
-    except (StrictDataclassError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: not a configuration of its model_type ({error})."
-        ) from error
+    return complete_config(CONFIG_MAPPING[content["model_type"]], content, path)
 
 
 def check_shape(config: PostNormConfig, path: str) -> None:

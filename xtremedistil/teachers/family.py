@@ -174,9 +174,11 @@ def complete_config(reference: Any, content: Mapping[str, Any], path: str) -> An
 
     try:
         return reference.from_dict(copy.deepcopy(dict(content)))
-    except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError) as error:
-        kind = reference.__name__
-        raise CheckpointError(f"{path}: not a configuration of {kind} ({error}).") from error
+    except (StrictDataclassError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: not a configuration of its model_type, as {reference.__name__} reads it "
+            f"({error})."
+        ) from error
 
 
 def require(holds: bool, rule: str, path: str, **received: object) -> None:
