@@ -18,6 +18,7 @@ from xtremedistil.distil.strategies import REPRESENTATION, Step
 from xtremedistil.layers.weights import load_weights, save_weights
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
+from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.loop import STATE_FILE, train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
@@ -138,6 +139,7 @@ class Distiller:
             optimizer=lambda steps: self._optimizer(step.learning_rate, steps),
             seed=[self.seed, number],
             metric=(lambda: self.metric(step.head, step.language)) if scored else None,
+            tables=("embeddings",),
         )
 
     def _losses(self, step: Step) -> list[Loss]:
@@ -161,7 +163,7 @@ class Distiller:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
         low = self.config.final_learning_rate
         schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
-        return keras.optimizers.Adam(schedule)
+        return LazyAdam(schedule, steps)
 
 
 def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:

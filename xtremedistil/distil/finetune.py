@@ -5,10 +5,11 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from xtremedistil.config import TeacherConfig
-from xtremedistil.data.batches import InMemory
+from xtremedistil.data.batches import InMemory, steps_per_epoch
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.losses import label_loss
@@ -47,9 +48,8 @@ def finetune(
         return label_loss(outputs["logits"], batch["labels"], mask), tf.reduce_sum(mask)
 
     def optimizer(steps: int) -> keras.optimizers.Optimizer:
-        warmup = math.ceil(config.teacher_warmup * steps)
         made = keras.optimizers.AdamW(
-            _LinearDecay(config.teacher_learning_rate, warmup, steps),
+            _schedule(config, steps),
             weight_decay=config.teacher_weight_decay,
             global_clipnorm=1.0,
         )
@@ -62,9 +62,38 @@ def finetune(
         streams={"labeled": Stream(InMemory(train_rows), dev_rows, config.teacher_batch_size)},
         epochs=config.teacher_epochs,
         optimizer=optimizer,
-        seed=[config.teacher_seed, _RANDOM_STREAM],
+        seed=_seed(config),
     )
     return train(model, training, options)
+
+
+def decay_without_gradient(train_rows: Ragged, config: TeacherConfig, epochs: int) -> float:
+    """What the weight decay of `finetune` leaves of a weight that never has a gradient.
+
+    Args:
+        train_rows: as in `finetune`.
+        config: likewise.
+        epochs: after how many of `config.teacher_epochs`.
+
+    Returns:
+        The product of `1 - weight decay * learning rate` over the steps.
+    """
+    source = InMemory(train_rows)
+    steps = [
+        steps_per_epoch(source, config.teacher_batch_size, [*_seed(config), 0, epoch])
+        for epoch in range(config.teacher_epochs)
+    ]
+    rates = _schedule(config, max(1, sum(steps)))(np.arange(sum(steps[:epochs]))).numpy()
+    return float(np.prod(1 - config.teacher_weight_decay * rates.astype(np.float64)))
+
+
+def _seed(config: TeacherConfig) -> list[int]:
+    return [config.teacher_seed, _RANDOM_STREAM]
+
+
+def _schedule(config: TeacherConfig, steps: int) -> "_LinearDecay":
+    warmup = math.ceil(config.teacher_warmup * steps)
+    return _LinearDecay(config.teacher_learning_rate, warmup, steps)
 
 
 @keras.saving.register_keras_serializable("xtremedistil")

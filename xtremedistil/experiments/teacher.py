@@ -5,13 +5,15 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 
-from xtremedistil.distil.finetune import finetune
+from xtremedistil.distil.finetune import decay_without_gradient, finetune
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
-from xtremedistil.teachers.teacher import load_teacher, save_teacher
+from xtremedistil.teachers.teacher import load_teacher, read_table, save_teacher, word_table
+from xtremedistil.teachers.used_pieces import UsedPieces
 from xtremedistil.training.loop import STATE_FILE
 from xtremedistil.training.task import LoopOptions
 
@@ -48,19 +50,32 @@ class RunTeacher:
         return part
 
     def _make(self, part: Part, language: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-        run, data = self._run, self._data
-        keras.utils.set_random_seed(run.config.teacher.teacher_seed)
-        with run.workers.scope():
-            model = self.load_untuned()
-        record = {"parameters": model.count_params(), "blocks": run.checkpoint.config.blocks}
+        run, labels = self._run, self._data.read_labels()
+        config, checkpoint = run.config.teacher, run.checkpoint
         if run.ready_teacher:
-            return record, ()
-        rows = [data.training_rows(name, language) for name in ("train", "dev")]
-        labels = data.read_labels()
-        record |= finetune(model, labels, *rows, run.config.teacher, loop_options(run, part))
+            return self._record(self.load_untuned().count_params()), ()
+        rows = [self._data.training_rows(name, language) for name in ("train", "dev")]
+        pieces = checkpoint.config.vocabulary_size
+        # one from scratch has no rows on disk that could wait there
+        used = UsedPieces.of(*rows) if checkpoint.folder else UsedPieces(np.arange(pieces))
+        rows = [used.renumber(one) for one in rows]
+        keras.utils.set_random_seed(config.teacher_seed)
+        with run.workers.scope():
+            model = load_teacher(checkpoint, labels, pieces=used.pieces)
+        table = word_table(model)
+        waiting = (pieces - len(table)) * table.shape[1]
+        record = self._record(model.count_params() + waiting)
+        record |= finetune(model, labels, *rows, config, loop_options(run, part))
         if not run.workers.chief:
             return record, ()
-        return record, save_teacher(part.folder, model, run.checkpoint, labels)
+        table = word_table(model)
+        if waiting:
+            kept = decay_without_gradient(rows[0], config, record["best_epoch"])
+            table = used.whole_table(read_table(checkpoint), table, kept)
+        return record, save_teacher(part.folder, model, checkpoint, labels, table)
+
+    def _record(self, parameters: int) -> dict[str, Any]:
+        return {"parameters": parameters, "blocks": self._run.checkpoint.config.blocks}
 
     def load_untuned(self) -> keras.Model:
         """The teacher as its checkpoint has it."""

@@ -1,5 +1,6 @@
 """The teacher: an encoder of some family with a head, from a checkpoint or from scratch."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,28 +157,57 @@ def check_layer(layer: int | None, blocks: int) -> None:
         )
 
 
-def load_teacher(checkpoint: Checkpoint, labels: LabelSet, layer: int | None = None) -> keras.Model:
+def load_teacher(
+    checkpoint: Checkpoint,
+    labels: LabelSet,
+    layer: int | None = None,
+    pieces: np.ndarray | None = None,
+) -> keras.Model:
     """The teacher with its checkpoint's weights; the head too, if it is for these labels.
+
+    Args:
+        checkpoint: what it is made from; one with a folder, if `pieces` are given.
+        labels: the classes of the head.
+        layer: as in `build_teacher`.
+        pieces: those that its table has, in this order, padding first: the model's ids are their
+            places (`UsedPieces`). None for all.
 
     Raises:
         CheckpointError: a tensor is missing or has another shape.
         ConfigError: no such block.
     """
-    model = build_teacher(checkpoint.family, checkpoint.config, labels, layer)
+    config = checkpoint.config
+    if pieces is not None:
+        config = dataclasses.replace(config, vocabulary_size=len(pieces))
+    model = build_teacher(checkpoint.family, config, labels, layer)
     if checkpoint.folder is None:
         return model
     weights = Weights(checkpoint.folder, checkpoint.family.prefix)
-    tensors = _tensors(checkpoint, labels.task if checkpoint.labels == labels else None)
-    for (name, weight), tensor in tensors.items():
+    task = labels.task if checkpoint.labels == labels else None
+    for (name, weight), tensor in _tensors(checkpoint, task).items():
         variable = getattr(model.get_layer(name), weight)
         values = tensor.from_checkpoint(weights.read(tensor.name), checkpoint.table_rows)
-        if values.shape != tuple(variable.shape):
+        wanted, cut = tuple(variable.shape), name == WORD_EMBEDDINGS and pieces is not None
+        if cut:
+            wanted = (checkpoint.config.vocabulary_size, *wanted[1:])
+        if values.shape != wanted:
             raise CheckpointError(
-                f"{weights.path}: {tensor.name} must have shape {tuple(variable.shape)}, as "
-                f"config.json says (kernels transposed). Received: {values.shape}"
+                f"{weights.path}: {tensor.name} must have shape {wanted}, as config.json says "
+                f"(kernels transposed). Received: {values.shape}"
             )
-        variable.assign(values)
+        variable.assign(values[pieces] if cut else values)
     return model
+
+
+def read_table(checkpoint: Checkpoint) -> np.ndarray:
+    """`(V, D)` float32: a checkpoint's embedding of each piece, without the rest of it.
+
+    Raises:
+        CheckpointError: it is missing.
+    """
+    weights = Weights(checkpoint.folder, checkpoint.family.prefix)
+    tensor = checkpoint.family.tensors(checkpoint.config)[WORD_EMBEDDINGS, "embeddings"]
+    return tensor.from_checkpoint(weights.read(tensor.name), checkpoint.table_rows)
 
 
 def _tensors(checkpoint: Checkpoint, task: str | None) -> Tensors:
@@ -187,17 +217,32 @@ def _tensors(checkpoint: Checkpoint, task: str | None) -> Tensors:
 
 
 def save_teacher(
-    folder: str, model: keras.Model, checkpoint: Checkpoint, labels: LabelSet
+    folder: str,
+    model: keras.Model,
+    checkpoint: Checkpoint,
+    labels: LabelSet,
+    table: np.ndarray | None = None,
 ) -> tuple[str, ...]:
     """Writes a fine-tuned teacher as a Hugging Face folder.
+
+    Args:
+        folder: where to.
+        model: the teacher.
+        checkpoint: what it was made from.
+        labels: the classes of its head.
+        table: `(V, D)`, in place of that of a model with fewer pieces.
 
     Returns:
         The names of the files.
     """
+
+    def values(layer: str, weight: str) -> np.ndarray:
+        if layer == WORD_EMBEDDINGS and table is not None:
+            return table
+        return getattr(model.get_layer(layer), weight).numpy()
+
     tensors = {
-        tensor.name: tensor.to_checkpoint(
-            getattr(model.get_layer(layer), weight).numpy(), checkpoint.table_rows
-        )
+        tensor.name: tensor.to_checkpoint(values(layer, weight), checkpoint.table_rows)
         for (layer, weight), tensor in _tensors(checkpoint, labels.task).items()
     }
     config = checkpoint.family.write_config(checkpoint.config, labels.task)

@@ -28,6 +28,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import TrainingError
 from xtremedistil.runtime.progress import progress
+from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.replicas import ManyDevices, OneDevice
 from xtremedistil.training.state import TrainingState
 from xtremedistil.training.task import LoopOptions, Training
@@ -83,12 +84,26 @@ class _Loop:
         self.steps = [self._steps(self.main, epoch) for epoch in range(training.epochs)]
         with self.workers.scope():
             self.optimizer = _scaling(training.optimizer(max(1, sum(self.steps))), model)
+            self.lazy = self._find_lazy()
             self.optimizer.build(model.trainable_variables)
         files.make_folder(options.folder)
         self.state = TrainingState(os.path.join(options.folder, STATE_FILE), model, self.optimizer)
         self.train_step, self.validation_steps = self._compile()
         logged = options.log_folder if self.workers.chief else None
         self.writer = tf.summary.create_file_writer(logged) if logged else None
+
+    def _find_lazy(self) -> LazyAdam | None:
+        """The optimizer, where it can leave a table's rows alone until a batch reads them. On a GPU
+        a pass over a table costs little, XLA wants shapes that are known, and replicas would have
+        to agree on the rows."""
+        tables = [self.model.get_layer(name) for name in self.training.tables]
+        chosen = [layer.embeddings for layer in tables if layer.trainable]
+        plain = self.workers.strategy is None and not self.options.jit_compile
+        plain = plain and not tf.config.list_logical_devices("GPU")
+        if not (chosen and plain and isinstance(self.optimizer, LazyAdam)):
+            return None
+        self.optimizer.tables = chosen
+        return self.optimizer
 
     def _steps(self, stream: str, epoch: int) -> int:
         one = self.training.streams[stream]
@@ -124,6 +139,9 @@ class _Loop:
         variables = self.model.trainable_variables
 
         def train_step(batches: Mapping) -> tf.Tensor:
+            if self.lazy:
+                ids = [tf.reshape(batch["ids"], (-1,)) for batch in batches.values()]
+                self.lazy.catch_up(tf.concat(ids, 0))
             with tf.GradientTape() as tape:
                 losses = self._losses(batches, training=True)
                 total = tf.add_n(
@@ -278,6 +296,8 @@ class _Loop:
 
     def _validate(self) -> float:
         """The weighted sum of the mean losses on all held-out rows."""
+        if self.lazy:
+            self.lazy.catch_up_all()
         total = 0.0
         for name, stream in self.training.streams.items():
             terms = [term for term in self.training.terms if term.stream == name]

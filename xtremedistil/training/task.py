@@ -64,6 +64,7 @@ class Training:
             of one length: where each is learned from by its mean, a position of a batch of short
             sentences weighs several times one of long ones, which Eqs. 2, 4 and 6 and validation do
             not say. A batch then adds its sum over the positions that so many rows have on average.
+        tables: names of embedding layers that read a batch's `ids` and nothing else.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Training:
     seed: Sequence[int]
     metric: Callable[[], float] | None = None
     even_positions: bool = False
+    tables: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

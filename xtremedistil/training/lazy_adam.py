@@ -1,0 +1,130 @@
+"""Adam whose work on an embedding table is that of the rows in the batch, with the weights of Adam.
+
+A step of Adam (Kingma and Ba, 2015) moves every row of a table, since the moments of a row without
+a gradient decay and go on moving it. But they decay by known powers, so that a row can be left
+alone until a batch reads it, and be given then what it missed. After `s` updates, of which the last
+left the moments m and v, update `s + j` without a gradient subtracts (a is the rate, bias
+corrections included, and c the root of beta_2)
+
+    a[s + j] * m * beta_1^j / (u * c^j + epsilon)          u = sqrt(v)
+        = a[s + j] * beta_1^j * m / (u + epsilon) * (1 + w * d + (w * d)^2 + ...)
+
+with w = u / (u + epsilon) and d = 1 - c^j. Only m, u and w are the row's own: what it missed is a
+polynomial in w whose coefficients are sums over the rates of the steps in between. beta_1^j is
+below 1e-9 after 200 steps and d is 0.1 then, so that 200 steps and four terms are exact to the
+rounding of float32.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_STEPS, _TERMS = 200, 4
+_ROWS_AT_ONCE = 1 << 14
+
+
+class LazyAdam(keras.optimizers.Adam):
+    """Adam that is told which variables are tables, and when their rows are read.
+
+    With no tables it is Keras's Adam. On one device only: rows are not caught up on replicas.
+
+    Attributes:
+        tables: variables `(rows, ...)` whose gradients are those of `tf.gather`; set before the
+            optimizer is built.
+    """
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int, **kwargs: float
+    ):
+        """Of no tables yet.
+
+        Args:
+            schedule: of the learning rate.
+            steps: that will be made at the most.
+            kwargs: `beta_1`, `beta_2`, `epsilon`.
+        """
+        super().__init__(schedule, **kwargs)
+        self.tables: Sequence[keras.Variable] = ()
+        number = tf.range(1, steps + 1, dtype=tf.float32)
+        rates = schedule(number - 1) * tf.sqrt(1 - self.beta_2**number) / (1 - self.beta_1**number)
+        self._rates = np.pad(rates, (0, _STEPS))  # in float32 throughout, as Keras has them
+        ahead = np.arange(1, _STEPS + 1, dtype=np.float64)[:, None]
+        slower = 1 - self.beta_2 ** (ahead / 2)
+        self._powers = (self.beta_1**ahead * slower ** np.arange(_TERMS)).astype(np.float32)
+
+    def build(self, var_list: Sequence[keras.Variable]) -> None:
+        """Adds to the variables of Adam, for each table, the update that each row has seen last."""
+        super().build(var_list)
+        self._seen = {
+            self._get_variable_index(table): self.add_variable(
+                (table.shape[0],), "zeros", dtype="int32", name=f"{table.name}_seen"
+            )
+            for table in self.tables
+        }
+
+    def catch_up(self, rows: tf.Tensor) -> None:
+        """Gives rows of every table what they missed; to be called before they are read.
+
+        Args:
+            rows: of any shape, integers.
+        """
+        rows, _ = tf.unique(tf.reshape(rows, (-1,)))
+        for table in self.tables:
+            self._catch_up(table, rows)
+
+    def catch_up_all(self) -> None:
+        """Gives all rows of every table what they missed."""
+        for table in self.tables:
+            number = table.shape[0]
+            for start in range(0, number, _ROWS_AT_ONCE):
+                self._catch_up(table, tf.range(start, min(number, start + _ROWS_AT_ONCE)))
+
+    def _catch_up(self, table: keras.Variable, rows: tf.Tensor) -> None:
+        index = self._get_variable_index(table)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        seen, now = self._seen[index].value, tf.cast(self.iterations, tf.int32)
+        since = tf.gather(seen, rows)
+        missed = (now - since)[:, None]
+        ahead = tf.range(_STEPS)
+        rates = tf.where(ahead < missed, tf.gather(self._rates, since[:, None] + ahead), 0.0)
+        terms = tf.unstack(tf.matmul(rates, self._powers)[..., None], axis=1)
+        p, m, v = (tf.gather(values, rows) for values in (table.value, first, second))
+        root = tf.sqrt(v)
+        share, moved = root / (root + self.epsilon), terms[-1]
+        for term in terms[-2::-1]:
+            moved = moved * share + term
+        passed = tf.cast(missed, tf.float32)
+        _scatter(table.value, rows, p - m / (root + self.epsilon) * moved)
+        _scatter(first, rows, m * self.beta_1**passed)
+        _scatter(second, rows, v * self.beta_2**passed)
+        _scatter(seen, rows, tf.fill(tf.shape(rows), now))
+
+    def update_step(
+        self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable, rate: tf.Tensor
+    ) -> None:
+        """One update: of a table, its rows in the gradient, which are up to date."""
+        index = self._get_variable_index(variable)
+        if index not in self._seen:
+            super().update_step(gradient, variable, rate)
+            return
+        rows, places = tf.unique(gradient.indices)
+        number = tf.size(rows)
+        total = tf.math.unsorted_segment_sum(gradient.values, places, number)
+        # as Keras: of a row that a batch reads twice, the squares of both gradients, not of the sum
+        squares = tf.math.unsorted_segment_sum(tf.square(gradient.values), places, number)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        m, v = tf.gather(first, rows), tf.gather(second, rows)
+        m += (total - m) * (1 - self.beta_1)
+        v += (squares - v) * (1 - self.beta_2)
+        moved = m * tf.gather(self._rates, self.iterations) / (tf.sqrt(v) + self.epsilon)
+        _scatter(variable, rows, tf.gather(variable, rows) - moved)
+        _scatter(first, rows, m)
+        _scatter(second, rows, v)
+        now = tf.cast(self.iterations, tf.int32)
+        _scatter(self._seen[index].value, rows, tf.fill(tf.shape(rows), now + 1))
+
+
+def _scatter(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
+    variable.scatter_update(tf.IndexedSlices(values, rows))
