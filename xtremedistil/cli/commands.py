@@ -65,22 +65,23 @@ def sweep(given: SweepOptions, config: Config) -> None:
 class PredictorOptions(Checked):
     """Flags of every command that runs a student."""
 
-    model: str = option("", "Folder of a student, of an ONNX or LiteRT export, or of a run.")
+    model: str = option(
+        "", "Folder of a student, of an ONNX, LiteRT or native export, or of a run."
+    )
     backend: str = option(
         AUTO,
-        "What runs the network. auto: the fastest that is installed, such as onnx; else Keras.",
+        "What runs the network. auto: the fastest that is installed: with --quantize=int8 native, "
+        "where the processor has AVX2 or VNNI; else onnx; else Keras.",
         choices=backend_names(),
     )
     quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
 
 
 def _predictor(given: PredictorOptions, threads: int = 0) -> Any:
-    from xtremedistil.serving.exports.onnx_model import can_build
-    from xtremedistil.serving.load import load
+    from xtremedistil.serving.load import load, needs_keras
 
-    if given.backend == "keras" or not can_build():  # else TensorFlow is not needed
+    if needs_keras(given.backend, given.quantize):
         quiet_tensorflow()
-
     if not given.model:
         raise ConfigError("--model must name a student's folder. Received: nothing")
     return load(given.model, given.backend, given.quantize, threads)
