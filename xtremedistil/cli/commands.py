@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from absl import logging
@@ -100,20 +101,30 @@ class PredictOptions(PredictorOptions):
     pretokenized: bool = option(
         False, "White space alone separates words, as in training data; else raw text is split."
     )
-    workers: int = option(0, "Threads, each with lines of its own; 0: one for each core.", low=0)
+    workers: int = option(
+        0, "Processes (threads in Keras), each with lines of its own; 0: one for each core.", low=0
+    )
 
 
 def predict(given: PredictOptions) -> None:
     """Answers lines as a stream, in order."""
+    from xtremedistil.serving.load import load
+    from xtremedistil.serving.python.division import default_threads
+    from xtremedistil.serving.python.keras_network import KerasNetwork
     from xtremedistil.serving.python.stream import predict_lines, read_lines
 
     predictor = _predictor(given, threads=1)
+    # Keras shares its threads among all cores by itself, and takes long to open.
+    reopen = partial(load, given.model, given.backend, given.quantize, 1)
+    if isinstance(predictor.network, KerasNetwork):
+        reopen = None
     with contextlib.ExitStack() as open_files:
         opened = [open_files.enter_context(files.open_read(path)) for path in given.input]
         lines = read_lines(opened or [sys.stdin.buffer])
-        workers = given.workers or os.cpu_count() or 1
+        workers = given.workers or default_threads()
+        how = given.format, workers, given.pretokenized, reopen
         with reader_may_leave():
-            for text in predict_lines(predictor, lines, given.format, workers, given.pretokenized):
+            for text in predict_lines(predictor, lines, *how):
                 sys.stdout.write(text)
 
 

@@ -7,7 +7,7 @@ from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.card import load_export
 from xtremedistil.serving.exports.record import NONE, Export
 from xtremedistil.serving.exports.registry import backends, export_in, quantizations
-from xtremedistil.serving.python.keras_network import keras_network
+from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
 
@@ -66,7 +66,7 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
         chosen[0].check_student(student.shape)
         network = chosen[0].build(student, quantize, threads)
     elif quantize == NONE:
-        network = keras_network(folder)
+        network = KerasNetwork(folder)
     else:
         extras = (f" (pip install 'xtremedistil[{e.extra}]')" if e.extra else "" for e in able)
         ready = ", ".join(e.name + extra for e, extra in zip(able, extras, strict=True))
