@@ -16,6 +16,7 @@ from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_graph import build
 from xtremedistil.serving.exports.onnx_model import OnnxModel
 from xtremedistil.serving.exports.record import Settings
+from xtremedistil.serving.load import load, needs_keras
 from xtremedistil.serving.native import pack as packing
 from xtremedistil.serving.native.model import REFERENCE, NativeModel, can_run, kernels
 from xtremedistil.serving.native.pack import pack
@@ -254,6 +255,23 @@ def test_a_folder_answers_texts_as_the_student_does(tmp_path, task):
     else:
         found, expected = ([c.scores["good"] for c in p.classify(TEXTS)] for p in (native, exact))
     np.testing.assert_allclose(found, expected, atol=0.03)
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("usable", "quantize", "chosen"),
+    [
+        (["avx2", REFERENCE], "int8", NativeModel),
+        ([REFERENCE], "int8", OnnxModel),
+        (["avx2", REFERENCE], "none", OnnxModel),
+    ],
+)
+def test_the_fastest_backend_is_taken(tmp_path, monkeypatch, usable, quantize, chosen):
+    save_student(str(tmp_path))
+    monkeypatch.setattr("xtremedistil.serving.native.model.kernels", lambda: usable)
+    monkeypatch.setattr(NativeModel, "__init__", lambda self, *given: None)
+    assert isinstance(load(str(tmp_path), quantize=quantize).network, chosen)
+    assert not needs_keras("auto", quantize)
 
 
 def write(student, folder) -> Predictor:

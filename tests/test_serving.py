@@ -330,7 +330,7 @@ def test_damaged_files_and_impossible_wishes(student, tmp_path):
         ExportOptions(student, folder, "saved_model", "int8")
     with pytest.raises(ConfigError, match="backend"):
         xtremedistil.load(student, "torch")
-    with pytest.raises(ConfigError, match=r"int8 needs one of onnx \(pip install"):
+    with pytest.raises(ConfigError, match=r"int8 needs one of native, onnx \(pip install"):
         xtremedistil.load(student, "keras", "int8")
     transformer = make(tmp_path / "t", encoder="transformer", embedding_dim=24)
     with pytest.raises(ConfigError, match="encoder=transformer"):

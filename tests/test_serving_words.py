@@ -1,6 +1,7 @@
 """Words of raw text: the rule, and the same words from Python and from the graph."""
 
 import itertools
+import unicodedata
 
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ from test_text import CASED, HOSTILE
 from tokenizers import normalizers
 
 from xtremedistil.serving.graph.registry import graph_tokenizer
+from xtremedistil.serving.python import words
 from xtremedistil.serving.python.words import IDEOGRAPHS, find_words, ranges
 from xtremedistil.tokenization.words import split_words
 
@@ -61,8 +63,14 @@ def test_ideographs_are_those_of_bert():
     assert set(spaced) == joined
 
 
+def test_no_letters_and_no_punctuation_are_left_out():
+    left = map(chr, range(words._NO_MORE_WORDS, 0x110000))
+    assert not {unicodedata.category(c)[0] for c in left} & {"L", "P"}
+
+
 def test_ranges_join_neighbours():
     assert ranges([5, 1, 2, 3, 9]) == ((1, 3), (5, 5), (9, 9))
+    assert ranges([]) == ()
 
 
 def test_the_graph_finds_the_same_words_in_hostile_text(graph_words):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from absl import logging
@@ -65,22 +66,23 @@ def sweep(given: SweepOptions, config: Config) -> None:
 class PredictorOptions(Checked):
     """Flags of every command that runs a student."""
 
-    model: str = option("", "Folder of a student, of an ONNX or LiteRT export, or of a run.")
+    model: str = option(
+        "", "Folder of a student, of an ONNX, LiteRT or native export, or of a run."
+    )
     backend: str = option(
         AUTO,
-        "What runs the network. auto: the fastest that is installed, such as onnx; else Keras.",
+        "What runs the network. auto: the fastest that is installed: with --quantize=int8 native, "
+        "where the processor has AVX2 or VNNI; else onnx; else Keras.",
         choices=backend_names(),
     )
     quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
 
 
 def _predictor(given: PredictorOptions, threads: int = 0) -> Any:
-    from xtremedistil.serving.exports.onnx_model import can_build
-    from xtremedistil.serving.load import load
+    from xtremedistil.serving.load import load, needs_keras
 
-    if given.backend == "keras" or not can_build():  # else TensorFlow is not needed
+    if needs_keras(given.backend, given.quantize):
         quiet_tensorflow()
-
     if not given.model:
         raise ConfigError("--model must name a student's folder. Received: nothing")
     return load(given.model, given.backend, given.quantize, threads)
@@ -99,20 +101,30 @@ class PredictOptions(PredictorOptions):
     pretokenized: bool = option(
         False, "White space alone separates words, as in training data; else raw text is split."
     )
-    workers: int = option(0, "Threads, each with lines of its own; 0: one for each core.", low=0)
+    workers: int = option(
+        0, "Processes (threads in Keras), each with lines of its own; 0: one for each core.", low=0
+    )
 
 
 def predict(given: PredictOptions) -> None:
     """Answers lines as a stream, in order."""
+    from xtremedistil.serving.load import load
+    from xtremedistil.serving.python.division import default_threads
+    from xtremedistil.serving.python.keras_network import KerasNetwork
     from xtremedistil.serving.python.stream import predict_lines, read_lines
 
     predictor = _predictor(given, threads=1)
+    # Keras shares its threads among all cores by itself, and takes long to open.
+    reopen = partial(load, given.model, given.backend, given.quantize, 1)
+    if isinstance(predictor.network, KerasNetwork):
+        reopen = None
     with contextlib.ExitStack() as open_files:
         opened = [open_files.enter_context(files.open_read(path)) for path in given.input]
         lines = read_lines(opened or [sys.stdin.buffer])
-        workers = given.workers or os.cpu_count() or 1
+        workers = given.workers or default_threads()
+        how = given.format, workers, given.pretokenized, reopen
         with reader_may_leave():
-            for text in predict_lines(predictor, lines, given.format, workers, given.pretokenized):
+            for text in predict_lines(predictor, lines, *how):
                 sys.stdout.write(text)
 
 

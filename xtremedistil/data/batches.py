@@ -10,6 +10,8 @@ order is a function of (seed, epoch), so an interrupted epoch goes on from the b
 stopped without reading what came before.
 """
 
+from __future__ import annotations  # numpy.random takes long to import, and only training draws
+
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -5,9 +5,9 @@ import os
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.card import load_export
-from xtremedistil.serving.exports.record import NONE
+from xtremedistil.serving.exports.record import NONE, Export
 from xtremedistil.serving.exports.registry import backends, export_in, quantizations
-from xtremedistil.serving.python.keras_network import keras_network
+from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
 
@@ -19,14 +19,26 @@ def backend_names() -> tuple[str, ...]:
     return (AUTO, *backends(), KERAS)
 
 
+def _fastest(quantize: str) -> list[Export]:
+    """The installed backends that hold weights so, the fastest first."""
+    able = [e for e in backends().values() if quantize in e.quantize and e.is_installed]
+    return sorted(able, key=lambda export: not export.is_fast())
+
+
+def needs_keras(backend: str, quantize: str) -> bool:
+    """Whether `load` runs a student in Keras, so far as that does not depend on the student."""
+    return backend == KERAS or (backend == AUTO and not _fastest(quantize))
+
+
 def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 0) -> Predictor:
     """Loads a student.
 
     Args:
         folder: a student's folder, an export that can be loaded, or the folder of a run that holds
             `student/`.
-        backend: `auto` is the first format of exports that is installed and can hold the student,
-            such as `onnx`, else `keras`.
+        backend: `auto` is the fastest format of exports that is installed and can hold the student
+            with weights as `quantize` says: `native` for int8 where the processor has AVX2 or
+            VNNI, else `onnx`; else `keras`.
         quantize: what to do to the weights; Keras can do nothing. An export is as it was exported.
         threads: that one call may use; 0 for every core.
 
@@ -48,16 +60,16 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
     able = [export for export in backends().values() if quantize in export.quantize]
     chosen = [export for export in able if export.name == backend]
     if backend == AUTO:
-        fit = (e for e in able if e.is_installed and not e.refuses(student.shape))
-        chosen = list(fit)[:1]
+        chosen = [e for e in _fastest(quantize) if not e.refuses(student.shape)][:1]
     if chosen:
         chosen[0].check_installed()
         chosen[0].check_student(student.shape)
         network = chosen[0].build(student, quantize, threads)
     elif quantize == NONE:
-        network = keras_network(folder)
+        network = KerasNetwork(folder)
     else:
-        ready = ", ".join(f"{e.name} (pip install 'xtremedistil[{e.extra}]')" for e in able)
+        extras = (f" (pip install 'xtremedistil[{e.extra}]')" if e.extra else "" for e in able)
+        ready = ", ".join(e.name + extra for e, extra in zip(able, extras, strict=True))
         raise ConfigError(
             f"{quantize} needs one of {ready}, and a student that it can hold. Received: "
             f"backend={backend} quantize={quantize} encoder={student.shape.encoder}"

@@ -194,10 +194,11 @@ def _special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
 def _from_listed(content: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `WordPiece` that `vocab.txt` and `tokenizer_config.json` give."""
     text = content.decode("utf-8").removesuffix("\n")
+    text = text.removesuffix("\r").replace("\r\n", "\n")
     lowercase = bool(settings.get("do_lower_case", True))  # the default of BertTokenizer
     accents = settings.get("strip_accents")
     return {
-        "vocabulary": tuple(line.removesuffix("\r") for line in text.split("\n")),
+        "vocabulary": tuple(text.split("\n")),
         "lowercase": lowercase,
         "strip_accents": lowercase if accents is None else bool(accents),
         "split_chinese": bool(settings.get("tokenize_chinese_chars", True)),

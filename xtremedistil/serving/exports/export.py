@@ -11,7 +11,7 @@ from xtremedistil.serving.exports.card import write_card
 from xtremedistil.serving.exports.check import compare
 from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.exports.registry import EXPORTS
-from xtremedistil.serving.python.keras_network import keras_network
+from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import StudentFolder
 
@@ -39,7 +39,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     try:
         names = made.write(student, part, options.settings)
         window = student.shape.kind.window
-        whole = Predictor(student.codec, keras_network(options.model), window)
+        whole = Predictor(student.codec, KerasNetwork(options.model), window)
         exported = Predictor(student.codec, made.open(part, 0), made.window or window)
         # the labels of the embedded corpus are not the student's
         found = compare(whole, exported, examples, labeled=bool(options.data))

@@ -6,7 +6,7 @@ from typing import Any
 from xtremedistil.runtime import files
 from xtremedistil.serving.exports.card import describe_ids, describe_logits
 from xtremedistil.serving.exports.record import INT8, Export, Settings, needs_lstm
-from xtremedistil.serving.native.model import NativeModel
+from xtremedistil.serving.native.model import NativeModel, can_run
 from xtremedistil.serving.native.pack import pack
 from xtremedistil.students.folder import StudentFolder
 
@@ -50,4 +50,5 @@ NATIVE = Export(
     quantize=(INT8,),
     refuses=needs_lstm,
     build=_build,
+    is_fast=can_run,
 )

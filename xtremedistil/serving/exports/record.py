@@ -49,6 +49,8 @@ class Export:
         not_loaded: why `load` does not read its folder; "" if it does.
         build: a student's network in this format without a folder (student, quantization,
             threads), where it is a backend of `load`; None where it is not.
+        is_fast: whether this machine runs it faster than the backends after it; asked when `load`
+            chooses, and not before.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Export:
     extra: str = ""
     not_loaded: str = ""
     build: Callable[[StudentFolder, str, int], Network] | None = None
+    is_fast: Callable[[], bool] = lambda: True
 
     @property
     def is_installed(self) -> bool:

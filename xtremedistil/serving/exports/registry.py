@@ -11,7 +11,7 @@ from xtremedistil.serving.exports.onnx_folder import ONNX
 from xtremedistil.serving.exports.record import Export
 from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 
-EXPORTS = {export.name: export for export in (SAVED_MODEL, ONNX, LITERT, NATIVE)}
+EXPORTS = {export.name: export for export in (SAVED_MODEL, NATIVE, ONNX, LITERT)}
 
 
 def quantizations() -> tuple[str, ...]:

@@ -63,6 +63,10 @@ class _Parts:
     def is_full(self) -> bool:
         return len(self.index) > _MOST_PARTS or self.characters > _MOST_CHARACTERS
 
+    def without(self, split: Sequence[str]) -> list[str]:
+        """Those of some parts that are not here yet, each once."""
+        return list(dict.fromkeys(part for part in split if part not in self.index))
+
 
 class Encoder:
     """Reads texts for one student. It may be called from several threads."""
@@ -80,62 +84,65 @@ class Encoder:
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         """Raw text, whose words are found as `words` says."""
-        split = [text.split(" ") for text in texts]
+        split = " ".join(texts).split(" ") if texts else []
         with self._lock:
             if self._parts.is_full:
                 self._parts = _Parts()
             parts = self._parts
-            new = {part for of_text in split for part in of_text if part not in parts.index}
-            if new:
-                self._add(parts, list(new), [find_words(part, self._pretokenized) for part in new])
-            return self._join(parts, split) if len(texts) != 1 else self._join_one(parts, split[0])
+            if new := parts.without(split):
+                self._add(parts, new, *_words_of(new, self._pretokenized))
+            if len(texts) == 1:
+                return self._join_one(parts, split)
+            return self._join(parts, split, [text.count(" ") + 1 for text in texts])
 
     def sentences(self, sentences: Sequence[Sequence[str]]) -> Encoded:
         """Words that are known; the characters are those of the words joined by single spaces."""
-        parts = _Parts()
-        new = list({word for words in sentences for word in words})
-        self._add(parts, new, [[(0, len(word))] for word in new])
-        return self._join(parts, sentences)
+        parts, split = _Parts(), [word for words in sentences for word in words]
+        if new := parts.without(split):
+            ends = np.array([len(word) for word in new], np.int64)
+            known = [_without_surrogates(word) for word in new]
+            self._add(parts, new, known, np.zeros_like(ends), ends, np.ones_like(ends))
+        return self._join(parts, split, [len(words) for words in sentences])
 
     def _add(
-        self, parts: _Parts, new: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+        self,
+        parts: _Parts,
+        new: Sequence[str],
+        words: Sequence[str],
+        starts: np.ndarray,
+        ends: np.ndarray,
+        counts: np.ndarray,
     ) -> None:
-        """Adds parts whose words are known."""
-        words = [
-            text[start:end]
-            for text, places in zip(map(_without_surrogates, new), spans, strict=True)
-            for start, end in places
-        ]
+        """Adds parts, with their words, where these begin and end in them, and how many there are
+        in each."""
         (pieces,) = self._codec.tokenizer.encode([words])
-        counts = np.array([len(places) for places in spans], np.int64)
         word_ends = np.cumsum(counts)
         # Pieces of words: from one first piece to the next; [CLS] is piece 0 and [SEP] the last.
         edges = np.append(pieces.first.astype(np.int64), len(pieces.ids) - 1) - 1
-        begins, ends = edges[word_ends - counts], edges[word_ends]
-        first = edges[:-1] - np.repeat(begins, counts)
+        piece_begins, piece_ends = edges[word_ends - counts], edges[word_ends]
+        first = edges[:-1] - np.repeat(piece_begins, counts)
         characters = np.array([len(part) for part in new], np.int64)
-        flat = np.array([edge for places in spans for span in places for edge in span], np.int64)
         for column, values in zip(
             (*parts.sizes, *parts.words, parts.pieces),
             (
-                *(characters, counts, ends - begins),
-                *(flat[::2], flat[1::2], first),
+                *(characters, counts, piece_ends - piece_begins),
+                *(starts, ends, first),
                 self._codec.rows[pieces.ids[1:-1]],
             ),
             strict=True,
         ):
             column.frombytes(np.ascontiguousarray(values, column.typecode).tobytes())
-        for begin, of_part in zip(parts.begins, (word_ends, ends), strict=True):
+        for begin, of_part in zip(parts.begins, (word_ends, piece_ends), strict=True):
             begin.frombytes((begin[-1] + of_part).astype(np.int64).tobytes())
         known = len(parts.index)
         parts.index.update(zip(new, range(known, known + len(new)), strict=True))
         parts.characters += int(characters.sum())
 
-    def _join(self, parts: _Parts, split: Sequence[Sequence[str]]) -> Encoded:
-        """Texts from the known parts that single spaces separate in them."""
-        texts = len(split)
-        part = np.array([parts.index[p] for of_text in split for p in of_text], np.int64)
-        of_text = np.array([len(of_text) for of_text in split], np.int64)
+    def _join(self, parts: _Parts, split: Sequence[str], of_texts: Sequence[int]) -> Encoded:
+        """Texts from the known parts that single spaces separate in them, so many of each text."""
+        texts = len(of_texts)
+        part = np.fromiter(map(parts.index.__getitem__, split), np.int64, len(split))
+        of_text = np.array(of_texts, np.int64)
         text_of = np.repeat(np.arange(texts), of_text)
         characters, words, pieces = (np.frombuffer(c, np.int64)[part] for c in parts.sizes)
         word_begins, piece_begins = (np.frombuffer(b, np.int64)[part] for b in parts.begins)
@@ -174,6 +181,29 @@ class Encoder:
         return Encoded(
             Ragged(offsets, {"ids": np.array(ids, np.int32)}, {}), counts, first, starts, ends
         )
+
+
+def _words_of(
+    parts: Sequence[str], pretokenized: bool
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """The words of parts, read at once: none goes beyond a space.
+
+    Args:
+        parts: strings without spaces.
+        pretokenized: white space alone separates words.
+
+    Returns:
+        The words of all, where each begins and ends in its part, and how many each part has.
+    """
+    joined = " ".join(parts)
+    spans = find_words(joined, pretokenized)
+    clean = _without_surrogates(joined)
+    words = [clean[start:end] for start, end in spans]
+    starts, ends = np.array(spans, np.int64).reshape(-1, 2).T
+    begins = np.cumsum([0, *(len(part) + 1 for part in parts[:-1])])
+    part_of = np.searchsorted(begins, starts, "right") - 1
+    base = begins[part_of]
+    return words, starts - base, ends - base, np.bincount(part_of, minlength=len(parts))
 
 
 def _before(sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:

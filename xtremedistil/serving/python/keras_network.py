@@ -2,22 +2,21 @@
 
 import numpy as np
 
-from xtremedistil.serving.python.predictor import Network
 
-
-def keras_network(folder: str) -> Network:
+class KerasNetwork:
     """The student of a folder, as Keras runs it."""
-    import tensorflow as tf  # here, not above: ONNX Runtime does without
 
-    from xtremedistil.students.bundle import Bundle
+    def __init__(self, folder: str):
+        import tensorflow as tf  # here, not above: ONNX Runtime does without
 
-    model = Bundle.load(folder).model
-    run = tf.function(
-        lambda ids: model(ids, training=False),
-        input_signature=[tf.TensorSpec([None, None], tf.int32)],
-    )
+        from xtremedistil.students.bundle import Bundle
 
-    def network(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return run(ids).numpy()
+        model = Bundle.load(folder).model
+        self._run = tf.function(
+            lambda ids: model(ids, training=False),
+            input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        )
 
-    return network
+    def __call__(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Logits of `(batch, length)` int32 rows, 0 where padded, whatever the lengths."""
+        return self._run(ids).numpy()

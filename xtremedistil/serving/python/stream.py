@@ -1,18 +1,23 @@
 """Lines in, answers out: as a stream, in order, in flat memory, on every core."""
 
+import itertools
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import BinaryIO
 
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.python.answers import Classified, Entity, Tagged
 from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.serving.python.processes import OpenPredictor, Work, answer, pool_of
 
 FORMATS = ("json", "conll")
 _CHUNK_LINES = 1024
 _CHUNK_CHARACTERS = 1 << 20
+_WAITING = 2  # chunks for each worker: one that it works on, and one that it finds when it is done
 _DIGITS = 4
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 _quoted = json.encoder.encode_basestring  # a string as that encoder writes it
@@ -31,6 +36,7 @@ def predict_lines(
     output: str = "json",
     workers: int = 1,
     pretokenized: bool = False,
+    reopen: OpenPredictor | None = None,
 ) -> Iterator[str]:
     """Answers lines of text.
 
@@ -42,12 +48,15 @@ def predict_lines(
         workers: chunks of lines that are worked on at once. With more than one, load the predictor
             with `threads=1`.
         pretokenized: white space alone separates words (NER alone).
+        reopen: opens the predictor once more, in another process; picklable. With it workers are
+            processes, where there are lines enough; without it they are threads.
 
     Yields:
         Text to write: the answers to some lines, in their order, each with its line ends.
 
     Raises:
-        ConfigError: no such output, or one that the student has no use for.
+        ConfigError: no such output, or one that the student has no use for; or a process ended
+            before its work did.
     """
     if output not in FORMATS or (output == "conll" and predictor.task != "ner"):
         raise ConfigError(
@@ -55,20 +64,40 @@ def predict_lines(
         )
     if pretokenized and predictor.task != "ner":
         raise ConfigError(f"pretokenized text is for NER. Received: task={predictor.task}")
-    work = {"json": _json_lines, "conll": _conll_lines}[output]
+    lines_of = {"json": _json_lines, "conll": _conll_lines}[output]
+    work: Work = partial(lines_of, pretokenized=pretokenized)
+    chunks = _chunks(lines)
+    first = list(itertools.islice(chunks, 2))  # for one chunk no process is worth starting
+    chunks = itertools.chain(first, chunks)
+    if reopen is None or workers == 1 or len(first) < 2:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from _in_order(partial(pool.submit, work, predictor), chunks, workers)
+        return
+    try:
+        with pool_of(reopen, workers) as pool:
+            yield from _in_order(partial(pool.submit, answer, work), chunks, workers)
+    except BrokenProcessPool as error:
+        raise ConfigError(
+            "a process of predict ended before its work did; if memory was short, fewer workers "
+            f"need less. Received: workers={workers}"
+        ) from error
 
+
+def _in_order(
+    submit: Callable[[list[str]], Future], chunks: Iterable[list[str]], workers: int
+) -> Iterator[str]:
+    """The answers to chunks, in their order; a few are worked on and a few wait."""
     waiting: deque[Future] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for chunk in _chunks(lines):
-                waiting.append(pool.submit(work, predictor, chunk, pretokenized))
-                if len(waiting) > workers:  # the next one is read while all of them work
-                    yield waiting.popleft().result()
-            while waiting:
+    try:
+        for chunk in chunks:
+            waiting.append(submit(chunk))
+            if len(waiting) > _WAITING * workers:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:

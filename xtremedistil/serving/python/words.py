@@ -21,6 +21,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from xtremedistil.tokenization.words import WHITESPACE, WORD, is_split_off
 
 # What `tokenizers` takes for CJK ideographs and surrounds by spaces (0x2B820 to 0x2B91F are not
@@ -37,18 +39,17 @@ IDEOGRAPHS = (
 )
 # BERT counts every ASCII symbol as punctuation, beside Unicode's own.
 _ASCII_SYMBOLS = frozenset(c for c in range(33, 127) if not chr(c).isalnum())
+# From here on Unicode has neither letters nor punctuation (a test looks): planes 4 to 13 are empty,
+# 14 has tags, and the last two are for private use.
+_NO_MORE_WORDS = 0x40000
 Ranges = tuple[tuple[int, int], ...]
 
 
 def ranges(code_points: Iterable[int]) -> Ranges:
     """The first and last of each run of code points."""
-    runs: list[list[int]] = []
-    for c in sorted(code_points):
-        if runs and runs[-1][1] == c - 1:
-            runs[-1][1] = c
-        else:
-            runs.append([c, c])
-    return tuple((first, last) for first, last in runs)
+    found = np.unique(np.array([*code_points], np.int64))
+    last = np.append(np.diff(found) != 1, True)[: len(found)]
+    return tuple(zip(found[np.roll(last, 1)].tolist(), found[last].tolist(), strict=True))
 
 
 def re2_class(runs: Ranges) -> str:
@@ -57,7 +58,8 @@ def re2_class(runs: Ranges) -> str:
 
 
 def _python_class(runs: Ranges) -> str:
-    return "".join(f"\\U{a:08X}-\\U{b:08X}" for a, b in runs)
+    # the characters themselves: their numbers take longer to read
+    return "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in runs)
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,13 @@ class _Classes:
 @functools.cache
 def _ranges_of_classes() -> tuple[Ranges, Ranges]:
     """Punctuation, and letters that are no ideographs."""
-    ideographs = {c for first, last in IDEOGRAPHS for c in range(first, last + 1)}
-    punctuation, letters = set(_ASCII_SYMBOLS), []
-    for c in range(0x110000):
-        category = unicodedata.category(chr(c))
-        if category[0] == "P" and is_split_off(chr(c)):
-            punctuation.add(c)
-        elif category[0] == "L" and c not in ideographs:
-            letters.append(c)
-    return ranges(punctuation), ranges(letters)
+    names = "".join(map(unicodedata.category, map(chr, range(_NO_MORE_WORDS)))).encode()
+    category = np.frombuffer(names, np.uint8)[::2]  # its first letter
+    punctuation = {c for c in np.flatnonzero(category == ord("P")).tolist() if is_split_off(chr(c))}
+    letters = category == ord("L")
+    for first, last in IDEOGRAPHS:
+        letters[first : last + 1] = False
+    return ranges(punctuation | _ASCII_SYMBOLS), ranges(np.flatnonzero(letters).tolist())
 
 
 def re2_word() -> str:
