@@ -134,6 +134,7 @@ class EvaluateOptions(PredictorOptions):
 
 def evaluate(given: EvaluateOptions) -> None:
     """Scores a student on labeled data."""
+    from xtremedistil.report.schema import shown_score
     from xtremedistil.scoring.examples import evaluate as score
     from xtremedistil.scoring.examples import read_split
 
@@ -144,9 +145,9 @@ def evaluate(given: EvaluateOptions) -> None:
     scores = score(predictor, read_split(config, given.split))
     name = "f1" if predictor.task == "ner" else "accuracy"
     for language, value in scores[name]["per_language"].items():
-        print(f"{language or 'all':8} {value:6.2f}")
-    mean, std = scores[name]["mean"], scores[name]["std"]
-    print(f"{name} {mean:.2f} (std. dev. {std:.2f}), {scores['sentences']:,} sentences")
+        print(f"{language or 'all':8} {'none' if value is None else f'{value:.2f}':>6}")
+    shown = shown_score(scores[name]["mean"], scores[name]["std"])
+    print(f"{name} {shown}, {scores['sentences']:,} sentences")
 
 
 def export(given: ExportOptions) -> None:

@@ -104,9 +104,10 @@ def _without_letters(tags: frozenset[str]) -> str:
             "hyphen after it (B-PER). If these are types, each of which is an entity: "
             "--tag_scheme=io."
         )
-    if len(types) > _MOST_TYPES or "O" not in tags or not all(map(_TYPE.fullmatch, types)):
+    likely = sum(_TYPE.fullmatch(name) is not None for name in types)
+    if len(types) > _MOST_TYPES or "O" not in tags or likely * 2 <= len(types):
         return IOB2  # whose rules name the first
-    return IO
+    return IO  # whose rules name those that are no types
 
 
 def _is_iob1(seen: Evidence) -> bool:

@@ -114,7 +114,8 @@ def _find_layout(path: str, rules: Rules) -> _Layout:
     token = tag = None
     for flag, asked in (("token_column", rules.token_column), ("tag_column", rules.tag_column)):
         if asked:
-            place = names.place_of(f"{path}:{numbers[0]}", rows[0], asked, frozenset(), flag, "")
+            where, places = f"{path}:{numbers[0]}", names.numbered(rows[0])
+            place = names.place_of(where, places, asked, frozenset(), flag, "")
             token, tag = (place, tag) if flag == "token_column" else (token, place)
     if token is None:
         token = 0
@@ -126,7 +127,7 @@ def _find_layout(path: str, rules: Rules) -> _Layout:
 
 def _is_header(row: Sequence[str], rules: Rules) -> bool:
     asked = {rules.token_column, rules.tag_column}
-    if any(name and not name.isdecimal() for name in asked):
+    if any(map(names.is_name, asked)):
         return True
     known = (names.TOKEN_NAMES, names.TAG_NAMES)
     return len(row) > 1 and all(any(names.is_named(c, some) for c in row) for some in known)

@@ -34,7 +34,7 @@ def recognise(head: Head) -> bool:
     if _has_names(rows[0], _KNOWN) and _has_names(rows[0], _LABELS):
         return True
     asked = (head.rules.token_column, head.rules.tag_column)
-    named = any(name in rows[0] for name in asked if name)
+    named = any(name in rows[0] for name in asked if names.is_name(name))
     if head.rules.task != "classification" or "\t" in head.first:
         return named
     if named or any("\t" in line for line in head.filled) or len(set(map(len, rows))) > 1:
@@ -60,7 +60,7 @@ def _is_unlabeled(head: Head) -> bool:
     regular = len({len(row) for row in rows}) == 1
     if (
         (named and (regular or plain))
-        or (asked and asked in first)
+        or (names.is_name(asked) and asked in first)
         or (regular and asked.isdecimal())
     ):
         return True
@@ -166,7 +166,7 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
             raise line_error(path, 1, "one column. A row is text and label.", row=rows[0])
         text, label, has_header = find_classified(path, rows, rules)
         header = rows[0] if has_header else None
-        shown = _unique(path, header) if header else [str(i + 1) for i in range(len(rows[0]))]
+        shown = _unique(path, header) if header else names.numbered(rows[0])
         named = _renamed(rules, shown[text], shown[label])
         if header:
             logging.info("%s:1: the names of columns: %s", path, ", ".join(header)[:80])
@@ -248,7 +248,7 @@ def read_text(path: str, language: str, rules: Rules) -> Iterator[Example]:
     asked = rules.text_field
     has_header = not asked.isdecimal() or _has_names(rows[0], names.TEXT_NAMES)
     header = _unique(path, rows[0]) if has_header else None
-    shown = header or [str(i + 1) for i in range(len(rows[0]))]
+    shown = header or names.numbered(rows[0])
     field = records.text_field_of(f"{path}:1", shown, asked)
     named = Rules(task=rules.task, max_words=rules.max_words, text_field=field)
     yield from records.unlabeled(_records(path, header), path, language, named)

@@ -18,14 +18,16 @@ def recognise(head: Head) -> bool:
         DataError: it begins as JSON of another form.
     """
     first = head.first.strip()
-    if first in ("[", "{") or first.startswith(("[{", '[["')):
-        second = head.filled[1].strip() if len(head.filled) > 1 else ""
-        if len(first) > 1 or second.startswith(("{", '"', "[")):
-            raise DataError(
-                f"{head.path}: JSON, but not an object on each line. Write it so: "
-                "jq -c '.[]' OLD.json > NEW.jsonl (with . for .[] where it is no list). "
-                f"Received: {head.first[:80]!r}"
-            )
+    whole = _parse(first) if first.startswith("[") else None
+    texts = isinstance(whole, list) and whole and isinstance(whole[0], (str, dict, list))
+    second = head.filled[1].strip() if len(head.filled) > 1 else ""
+    opened = first in ("[", "{") and second.startswith(("{", '"', "["))
+    if texts or opened or first.startswith("[{"):
+        raise DataError(
+            f"{head.path}: JSON, but not an object on each line. Write objects so: "
+            "jq -c '.[]' OLD.json > NEW.jsonl (`.` for `.[]` where it is no list), and a list of "
+            f"texts so: jq -r '.[]' OLD.json > NEW.txt. Received: {head.first[:80]!r}"
+        )
     return first.startswith('{"') or (first.startswith("{") and isinstance(_parse(first), dict))
 
 

@@ -8,7 +8,8 @@ from xtremedistil.runtime.errors import DataError
 TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form"})
 TEXT_NAMES = frozenset(
     {"text", "sentence", "content", "review", "body", "document", "tweet", "comment", "message"}
-    | {"utterance", "query"}
+    | {"utterance", "query", "question", "title", "headline", "description", "summary", "context"}
+    | {"passage", "premise", "hypothesis", "sentence1", "sentence2"}
 )
 TAG_NAMES = frozenset(
     {"tag", "tags", "ner", "ner_tag", "ner_tags", "ner-tag", "ne", "ne_tag", "ne_tags", "label"}
@@ -23,6 +24,16 @@ LABEL_NAMES = frozenset(
 def is_named(column: str, names: frozenset[str]) -> bool:
     """Whether a header's cell is one of some known names."""
     return column.strip().strip('"').casefold() in names
+
+
+def numbered(row: Sequence[str]) -> list[str]:
+    """Names for columns that have none: their numbers from 1."""
+    return [str(number) for number in range(1, len(row) + 1)]
+
+
+def is_name(asked: str) -> bool:
+    """Whether the user gives a column's name and not its number."""
+    return bool(asked) and not asked.isdecimal()
 
 
 def place_of(

@@ -70,8 +70,11 @@ def unlabeled(
 def text_field_of(where: str, fields: Iterable[str], asked: str) -> str:
     """The field of unlabeled text."""
     columns = list(fields)
-    known = names.TEXT_NAMES if any(names.is_named(c, names.TEXT_NAMES) for c in columns) else None
-    known = known or frozenset({"tokens", "words"})
+    # a title beside it is no sentence
+    choices = (frozenset({"text"}), names.TEXT_NAMES, frozenset({"tokens", "words"}))
+    known = next(
+        (c for c in choices if any(names.is_named(name, c) for name in columns)), choices[0]
+    )
     return columns[names.place_of(where, columns, asked, known, "text_field", "text")]
 
 

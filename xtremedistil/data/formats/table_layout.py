@@ -28,15 +28,16 @@ def find_classified(
     """
     first, where = rows[0], f"{path}:1"
     asked = (rules.token_column, rules.tag_column)
-    by_name = any(a and not a.isdecimal() for a in asked) or any(a in first for a in asked if a)
+    by_name = any(map(names.is_name, asked))
     known = (names.TEXT_NAMES, names.LABEL_NAMES)
     is_named = [any(names.is_named(cell, some) for cell in first) for some in known]
     if by_name or all(is_named):
         text = names.place_of(where, first, asked[0], known[0], "token_column", "text")
         return text, names.place_of(where, first, asked[1], known[1], "tag_column", "labels"), True
     if all(asked):
-        text = names.place_of(where, first, asked[0], known[0], "token_column", "text")
-        label = names.place_of(where, first, asked[1], known[1], "tag_column", "labels")
+        places = names.numbered(first)
+        text = names.place_of(where, places, asked[0], known[0], "token_column", "text")
+        label = names.place_of(where, places, asked[1], known[1], "tag_column", "labels")
     elif len(first) == 2:
         text, label = _of_two(rows, asked)
     else:
