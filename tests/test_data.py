@@ -112,12 +112,15 @@ def test_a_tag_that_the_teacher_does_not_know_is_an_error(folder):
         prepare(folder, LabelSet(("O", "B-LOC", "I-LOC")))
 
 
-def test_a_tag_that_training_never_shows_is_an_error(folder):
+def test_a_tag_that_training_never_shows_is_a_class_that_is_missed_and_warned_of(folder, caplog):
     (folder / "data" / "en" / "test.tsv").write_text("a\tB-MISC\n")
-    with pytest.raises(
-        DataError, match=r"en/test.tsv:1: the teacher does not know this label.*'B-MISC'"
-    ):
-        prepare(folder)
+    _, _, summary, splits = prepare(folder)
+    assert {"B-MISC", "I-MISC"} <= set(summary["labels"])
+    en = np.flatnonzero(splits["test"].sentences["language"] == 1)
+    (label,) = splits["test"].take(en).pieces["labels"][1:-1]
+    assert summary["labels"][label] == "B-MISC"
+    (warning,) = [r.getMessage() for r in caplog.records if "training sentence" in r.getMessage()]
+    assert "no training sentence has MISC, so" in warning
 
 
 def test_samples_are_seeded_per_language_and_independent(folder):

@@ -119,13 +119,13 @@ def test_unrecognised_and_empty_files(write):
         (
             "conll",
             "a\tO\n\nb\tO\nc\tLOC\n",
-            r"train.tsv:3: an unknown tag. .*Received: tag='LOC' token='c'",
+            r"train.tsv:4: an unknown tag. .*Received: tag='LOC' token='c'",
         ),
         ("conll", "a\tB-\n", r"train.tsv:1: an unknown tag"),
         (
             "conll",
             "a\tO\nb\tI-LOC\n",
-            r"train.tsv:1: I-LOC after O continues no entity.*--repair_iob2",
+            r"train.tsv:2: I-LOC after O continues no entity.*--repair_iob2",
         ),
         ("conll", "a\tB-PER\nb\tI-LOC\n", r"I-LOC after B-PER"),
         ("classification", "\t1\n", r"train.tsv:1: an empty text or label"),
@@ -167,7 +167,7 @@ def test_truncated_compression_is_named(write, pack):
 def test_missing_files_and_endless_lines(write, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"nowhere.tsv: no such file"):
         list(read_lines(str(tmp_path / "nowhere.tsv")))
-    monkeypatch.setattr("xtremedistil.data.formats.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("xtremedistil.data.lines.MAX_LINE_BYTES", 100)
     with pytest.raises(DataError, match=r"train.tsv:2: a line may have 10 MB"):
         list(read_lines(write("short\n" + "x" * 101)))
 

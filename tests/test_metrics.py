@@ -147,3 +147,13 @@ def test_a_teacher_without_a_right_answer_keeps_nothing():
         "low": 0,
         "high": 0,
     }
+
+
+def test_a_score_is_undefined_where_there_is_nothing_to_find():
+    true = [["O", "O"], ["B-PER", "O"]]
+    found = [["B-PER", "O"], ["B-PER", "O"]]
+    scores, _ = score(truth_of(true, ["de", "en"]), classes_of(found, IOB2_TAGS))
+    assert scores["f1"] == {"mean": 100.0, "std": 0.0, "per_language": {"de": None, "en": 100.0}}
+    scores, _ = score(truth_of(true[:1], ["de"]), classes_of(found[:1], IOB2_TAGS))
+    for name in ("f1", "precision", "recall", "f1_strict"):
+        assert scores[name] == {"mean": None, "std": None, "per_language": {"de": None}}

@@ -11,8 +11,8 @@ from test_text import CASED, HOSTILE
 from tokenizers import normalizers
 
 from xtremedistil.serving.graph.registry import graph_tokenizer
-from xtremedistil.serving.python import words
-from xtremedistil.serving.python.words import IDEOGRAPHS, find_words, ranges
+from xtremedistil.tokenization import raw_words
+from xtremedistil.tokenization.raw_words import IDEOGRAPHS, find_words, ranges
 from xtremedistil.tokenization.words import split_words
 
 
@@ -64,7 +64,7 @@ def test_ideographs_are_those_of_bert():
 
 
 def test_no_letters_and_no_punctuation_are_left_out():
-    left = map(chr, range(words._NO_MORE_WORDS, 0x110000))
+    left = map(chr, range(raw_words._NO_MORE_WORDS, 0x110000))
     assert not {unicodedata.category(c)[0] for c in left} & {"L", "P"}
 
 

@@ -4,6 +4,7 @@ What a command needs is imported when it is called: flags are read before Tensor
 """
 
 import contextlib
+import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from absl import logging
 from xtremedistil.benchmark.options import BenchmarkOptions
 from xtremedistil.cli.output import reader_may_leave
 from xtremedistil.cli.programs import Command, quiet_tensorflow
-from xtremedistil.config import Config
-from xtremedistil.config.option import Checked, option
+from xtremedistil.config import Config, DataConfig
+from xtremedistil.config.option import Checked, field_of, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.options import ExportOptions
@@ -134,20 +135,31 @@ class EvaluateOptions(PredictorOptions):
 
     data_dir: str = option("", "Folder of labeled data, as a run's.")
     split: str = option("test", "Which of its splits.", choices=("train", "dev", "test"))
+    data_format: str = field_of(DataConfig, "data_format")
+    token_column: str = field_of(DataConfig, "token_column")
+    tag_column: str = field_of(DataConfig, "tag_column")
+    tag_scheme: str = field_of(DataConfig, "tag_scheme")
+    tag_names: tuple[str, ...] = field_of(DataConfig, "tag_names")
+    repair_iob2: bool = field_of(DataConfig, "repair_iob2")
+    max_words: int = field_of(DataConfig, "max_words")
 
 
 def evaluate(given: EvaluateOptions) -> None:
     """Scores a student on labeled data."""
+    from xtremedistil.report.schema import shown_score
     from xtremedistil.scoring.examples import evaluate as score
     from xtremedistil.scoring.examples import read_split
 
     predictor = _predictor(given)
-    scores = score(predictor, read_split(given.data_dir, given.split, predictor.task))
+    names = {field.name for field in dataclasses.fields(DataConfig)}
+    asked = {name: value for name, value in vars(given).items() if name in names}
+    config = DataConfig(**asked, task=predictor.task)
+    scores = score(predictor, read_split(config, given.split))
     name = "f1" if predictor.task == "ner" else "accuracy"
     for language, value in scores[name]["per_language"].items():
-        print(f"{language or 'all':8} {value:6.2f}")
-    mean, std = scores[name]["mean"], scores[name]["std"]
-    print(f"{name} {mean:.2f} (std. dev. {std:.2f}), {scores['sentences']:,} sentences")
+        print(f"{language or 'all':8} {'none' if value is None else f'{value:.2f}':>6}")
+    shown = shown_score(scores[name]["mean"], scores[name]["std"])
+    print(f"{name} {shown}, {scores['sentences']:,} sentences")
 
 
 def export(given: ExportOptions) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xtremedistil.config.option import Checked, option
 
 TASKS = ("ner", "classification")
+DATA_FORMATS = ("conll", "tsv", "classification", "jsonl", "csv", "parquet", "fasttext")
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,10 @@ class DataConfig(Checked):
     )
     transfer_file: tuple[str, ...] = option(
         ("",),
-        "Unlabeled text for the transfer set, one sentence a line: a file, or several with commas "
-        "between them. The training sentences always belong to the transfer set.",
+        "Unlabeled text for the transfer set, one sentence a line, or JSON lines, CSV or Parquet "
+        "with a field of text (--text_field): files, folders of them, or patterns such as "
+        "news/*.txt, with commas between them. The training sentences always belong to the "
+        "transfer set.",
         decides=("transfer",),
         by_value=False,
     )
@@ -35,9 +38,46 @@ class DataConfig(Checked):
         "auto",
         "Format of the labeled files: told by their content, or forced. conll: one "
         "`token<TAB>tag` a line, blank lines between sentences. tsv: `text<TAB>tags`. "
-        "classification: `text<TAB>label`.",
-        choices=("auto", "conll", "tsv", "classification"),
+        "classification: `text<TAB>label`. jsonl, csv, parquet: records with named fields. "
+        "fasttext: `__label__x text`.",
+        choices=("auto", *DATA_FORMATS),
         decides=("labeled",),
+    )
+    token_column: str = option(
+        "",
+        "Column or field of the tokens, or of the text, in labeled files: its number from 1, or "
+        "its name. Empty: as the file says.",
+        decides=("labeled",),
+        added_later=True,
+    )
+    tag_column: str = option(
+        "",
+        "Column or field of the tags, spans or labels in labeled files: its number from 1, or its "
+        "name. Empty: as the file says.",
+        decides=("labeled",),
+        added_later=True,
+    )
+    tag_scheme: str = option(
+        "auto",
+        "How tags mark entities: told by those of each file, or forced. They are read as iob2, "
+        "without loss.",
+        choices=("auto", "iob2", "iob1", "bioes", "bilou", "io"),
+        decides=("labeled",),
+        added_later=True,
+    )
+    tag_names: tuple[str, ...] = option(
+        (),
+        "Names of tags or labels that are numbers in JSON lines or Parquet, in the order of the "
+        "numbers, with commas.",
+        decides=("labeled",),
+        added_later=True,
+    )
+    text_field: str = option(
+        "",
+        "Field of the text in transfer files that are JSON lines, CSV or Parquet: its name, or "
+        "the number of a column from 1. Empty: the one whose name is known, such as text.",
+        decides=("transfer",),
+        added_later=True,
     )
     repair_iob2: bool = option(
         False,

@@ -76,6 +76,12 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def field_of(section: type, name: str) -> Any:
+    """An option of a section, for a command that has it too."""
+    field = section.__dataclass_fields__[name]
+    return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
 def options_of(*parts: str, sections: Any) -> dict[str, Any]:
     """The options that decide parts of a run by their value.
 

@@ -33,7 +33,11 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        formats = {"ner": ("auto", "conll", "tsv"), "classification": ("auto", "classification")}
+        both = ("jsonl", "csv", "parquet")
+        formats = {
+            "ner": ("auto", "conll", "tsv", *both),
+            "classification": ("auto", "classification", *both, "fasttext"),
+        }
         if self.teacher.teacher_per_language and self.run.stage != "teacher":
             raise ConfigError(
                 "--teacher_per_language goes with --stage=teacher: students are distilled from "

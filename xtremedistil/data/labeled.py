@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from absl import logging
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import (
@@ -87,7 +89,7 @@ def prepare_labeled(
     if not sources["transfer"]:
         chosen["train"] = _sparing(scans["train"], chosen, origin, held_out, config)
     if labels is None:
-        labels = LabelSet.from_data(scans["train"].labels, config.task)
+        labels = _labels(config, scans)
     languages = sorted({name for scan in scans.values() for name in scan.languages})
     per_language = {}
     for split, rows in chosen.items():
@@ -107,6 +109,25 @@ def prepare_labeled(
         "sentences_per_language": per_language,
     }
     return summary, tuple(f"{name}.safetensors" for name in (*chosen, "chosen"))
+
+
+def _labels(config: DataConfig, scans: dict[str, Scan]) -> LabelSet:
+    """The labels of all splits. One that training never shows is a class too, so that it counts as
+    missed and not as right."""
+    every = {name for scan in scans.values() for name in scan.labels}
+    trained = set(scans["train"].labels)
+    unseen = sorted(every - trained)
+    if config.task == "ner":
+        types = {tag[2:] for tag in trained}
+        unseen = sorted({tag[2:] for tag in unseen} - types)
+    if unseen:
+        logging.warning(
+            "%s: no training sentence has %s, so that nothing is learned of it and all of it in "
+            "dev and test files counts as missed",
+            config.data_dir,
+            listed(unseen),
+        )
+    return LabelSet.from_data(every, config.task)
 
 
 def _taken(examples: Iterable[Example], rows: np.ndarray) -> Iterator[Example]:

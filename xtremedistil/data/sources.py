@@ -2,15 +2,27 @@
 uses."""
 
 import array
+import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from absl import logging
 
 from xtremedistil.config import DataConfig
-from xtremedistil.data.formats import Example, Rules, detect_format, read_examples
+from xtremedistil.data.formats import (
+    AUTO,
+    Example,
+    Rules,
+    detect_format,
+    read_examples,
+    recognise_scheme,
+)
+from xtremedistil.data.formats.example import listed
+from xtremedistil.data.tag_schemes import IOB2
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.progress import progress
@@ -21,6 +33,8 @@ SPLIT_NAMES = {
     "test": ("test",),
     "transfer": ("transfer", "unlabeled"),
 }
+_SHARD = re.compile(r"-(\d+)-of-(\d+)$")
+_NO_LANGUAGES = ("data", "default", "plain_text")  # folders of data sets on the hub
 MAX_LANGUAGES, MAX_LABELS = 1000, 10_000  # more are a mistake, and would not fit 16 bits
 
 
@@ -74,19 +88,58 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     _collect(config.data_dir, "", config, sources)
     for name in files.list_folder(config.data_dir):
         folder = os.path.join(config.data_dir, name)
-        if not name.startswith(".") and files.is_folder(folder):
-            _collect(folder, name, config, sources)
+        if name.startswith(".") or not files.is_folder(folder):
+            continue
+        if _is_split(folder):
+            _collect_split(folder, name, config, sources)
+        else:
+            _collect(folder, "" if name in _NO_LANGUAGES else name, config, sources)
     if not sources["train"]:
         received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
         raise DataError(
             f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
-            "(train.tsv, train.txt, train.conll, .gz or .xz), or one folder of them per language. "
+            "(train.tsv, train.jsonl, train.csv, train.parquet, .gz or .xz), or one folder of them "
+            "per language. "
             f"Received: {received}"
         )
-    for path in filter(None, config.transfer_file):
-        file_format = detect_format(path, config.task, unlabeled=True)
-        sources["transfer"].append(Source(path, "", file_format))
+    for path in transfer_paths(config.transfer_file):
+        sources["transfer"].append(Source(path, "", _text_format(path, config)))
     return sources
+
+
+def transfer_paths(given: Iterable[str]) -> list[str]:
+    """The files that paths, folders and patterns name, in order.
+
+    Raises:
+        DataError: a folder or a pattern holds no file.
+    """
+    found = []
+    for path in filter(None, given):
+        is_pattern = not files.exists(path) and any(c in path for c in "*?[")
+        if not (is_pattern or files.is_folder(path)):
+            found.append(path)
+            continue
+        inside = files.match(path if is_pattern else os.path.join(path, "*"))
+        own = [p for p in inside if not files.is_folder(p)]
+        if not own:
+            raise DataError(f"{path}: no file is there (--transfer_file). Received: {path!r}")
+        found += own
+    return found
+
+
+def _text_format(path: str, config: DataConfig) -> str:
+    return detect_format(path, config.task, unlabeled=True, rules=rules_of(config))
+
+
+def _labeled_format(path: str, config: DataConfig) -> str:
+    if config.data_format != "auto":
+        return config.data_format
+    return detect_format(path, config.task, rules=rules_of(config))
+
+
+def rules_of(config: DataConfig) -> Rules:
+    """How single files are read."""
+    return Rules(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Rules)})
 
 
 def _collect(
@@ -94,18 +147,48 @@ def _collect(
 ) -> None:
     names = [n for n in files.list_folder(folder) if not files.is_folder(os.path.join(folder, n))]
     for split, stems in SPLIT_NAMES.items():
-        found = [name for name in names if name.split(".")[0] in stems]
-        if len(found) > 1:
-            raise DataError(f"{folder}: one {split} file is wanted. Received: {', '.join(found)}")
-        for name in found:
+        kind = _text_format if split == "transfer" else _labeled_format
+        for name in _one_file(folder, split, [n for n in names if _stem(n) in stems]):
             path = os.path.join(folder, name)
-            if split == "transfer":
-                file_format = detect_format(path, config.task, unlabeled=True)
-            elif config.data_format == "auto":
-                file_format = detect_format(path, config.task)
-            else:
-                file_format = config.data_format
-            sources[split].append(Source(path, language, file_format))
+            sources[split].append(Source(path, language, kind(path, config)))
+
+
+def _stem(name: str) -> str:
+    """The split that a file name begins with: `train.tsv`, `train-00000-of-00002.parquet`."""
+    return _SHARD.sub("", name.split(".")[0])
+
+
+def _one_file(folder: str, split: str, found: list[str]) -> list[str]:
+    """The file of a split, or all of its numbered parts.
+
+    Raises:
+        DataError: there are several files, or a part is missing.
+    """
+    parts = [match for name in found if (match := _SHARD.search(name.split(".")[0]))]
+    if len(found) > 1 and len(parts) < len(found):
+        raise DataError(f"{folder}: one {split} file is wanted. Received: {', '.join(found)}")
+    if parts and {(int(p[1]), int(p[2])) for p in parts} != {
+        (i, int(parts[0][2])) for i in range(int(parts[0][2]))
+    }:
+        raise DataError(
+            f"{folder}: parts of the {split} file are missing: it has {int(parts[0][2])}. "
+            f"Received: {listed(found)}"
+        )
+    return found
+
+
+def _is_split(folder: str) -> bool:
+    """Whether a folder holds one split, as the `datasets` library saves it."""
+    return files.exists(os.path.join(folder, "state.json"))
+
+
+def _collect_split(folder: str, name: str, config: DataConfig, sources: dict[str, list]) -> None:
+    split = next((split for split, stems in SPLIT_NAMES.items() if name in stems), None)
+    kind = _text_format if split == "transfer" else _labeled_format
+    for shard in files.list_folder(folder) if split else ():
+        if shard.endswith(".arrow"):
+            path = os.path.join(folder, shard)
+            sources[split].append(Source(path, "", kind(path, config)))
 
 
 def checksums(sources: Iterable[Source]) -> list[list[str]]:
@@ -114,6 +197,31 @@ def checksums(sources: Iterable[Source]) -> list[list[str]]:
     return [
         [f"{s.language or '.'}/{os.path.basename(s.path)}", files.checksum(s.path)] for s in sources
     ]
+
+
+@dataclass
+class Uneven:
+    """Spans of characters that words cannot hold as they are.
+
+    Attributes:
+        what: they do.
+        number: of them.
+        first: the place of the first one.
+    """
+
+    what: str
+    number: int = 0
+    first: str = ""
+
+    def count(self, example: Example, number: int) -> None:
+        """Counts those of an example."""
+        self.first = self.first or (example.where if number else "")
+        self.number += number
+
+    def warn(self) -> None:
+        """Says how many there are."""
+        if self.number:
+            logging.warning("%d spans %s; the first: %s", self.number, self.what, self.first)
 
 
 class Reader:
@@ -125,19 +233,30 @@ class Reader:
 
     def __init__(self, config: DataConfig):
         self.task = config.task
-        self.rules = Rules(config.repair_iob2, config.max_words)
+        self.rules = rules_of(config)
+        self._schemes: dict[str, str] = {}  # of files
 
     def examples(self, sources: Iterable[Source]) -> Iterator[Example]:
         """Every example of some sources, in order."""
         for source in sources:
             count = 0
-            for example in read_examples(
-                source.path, source.file_format, source.language, self.rules
-            ):
+            rules = self._rules_for(source)
+            for example in read_examples(source.path, source.file_format, source.language, rules):
                 count += 1
                 yield example
             if not count:
                 raise DataError(f"{source.path}: the file holds no sentence.")
+
+    def _rules_for(self, source: Source) -> Rules:
+        """The rules with the file's own tag scheme, which is told once and said."""
+        if self.rules.tag_scheme != AUTO or self.task != "ner":
+            return self.rules
+        if source.path not in self._schemes:
+            scheme = recognise_scheme(source.path, source.file_format, self.rules)
+            self._schemes[source.path] = scheme
+            if scheme != IOB2:
+                logging.info("%s: tags of scheme %s, read as iob2", source.path, scheme)
+        return dataclasses.replace(self.rules, tag_scheme=self._schemes[source.path])
 
     def scan(self, split: str, sources: list[Source]) -> Scan:
         """Reads some sources once, checks every line, and counts."""
@@ -147,9 +266,13 @@ class Reader:
             array.array("i"),
         )  # millions of them: not lists of objects
         repaired = 0
+        uneven = {"cut": Uneven("begin or end inside a word, which belongs to them whole")}
+        uneven["dropped"] = Uneven("share a word with a longer or an earlier one, and are left out")
         for example in progress(
             f"reading {split}", None, "sentences", iterable=self.examples(sources)
         ):
+            for name, found in uneven.items():
+                found.count(example, getattr(example, name))
             language_of.append(languages.setdefault(example.language, len(languages)))
             if len(languages) > MAX_LANGUAGES:
                 raise DataError(
@@ -165,6 +288,8 @@ class Reader:
                     f"a column of labels? Received: label={names[0]!r}"
                 )
             label_of.append(ids[0] if ids and self.task == "classification" else 0)
+        for found in uneven.values():
+            found.warn()
         return Scan(
             np.array(language_of, np.int16),
             np.array(label_of, np.int32),

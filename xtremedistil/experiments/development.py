@@ -3,11 +3,12 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.student import Metric, RunStudent
+from xtremedistil.runtime.errors import DataError
+from xtremedistil.scoring.metrics import mean_and_std
 from xtremedistil.scoring.predictions import Forward, forward_of, predict, score
 
 
@@ -34,7 +35,13 @@ class DevelopmentScores:
         def metric(head: str, language: str | None) -> float:
             if head not in forwards:
                 forwards[head] = forward_of(model, head, self._data.read_rows())
-            return self._score(forwards[head], language)["mean"]
+            mean = self._score(forwards[head], language)["mean"]
+            if mean is None:
+                raise DataError(
+                    "the development set has no entity, so that its F1 is undefined: "
+                    f"--select_by=loss. Received: select_by=metric language={language!r}"
+                )
+            return mean
 
         return metric
 
@@ -47,6 +54,5 @@ class DevelopmentScores:
             model = self._student.load_step(number)
             forward = forward_of(model, step.head, self._data.read_rows())
             per_language |= self._score(forward, step.language)["per_language"]
-        listed = list(per_language.values())
-        mean, std = float(np.mean(listed)), float(np.std(listed))
-        return {self._run.metric_name: {"mean": mean, "std": std, "per_language": per_language}}
+        scores = {**mean_and_std(per_language.values()), "per_language": per_language}
+        return {self._run.metric_name: scores}

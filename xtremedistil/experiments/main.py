@@ -82,7 +82,7 @@ def execute(config: Config) -> dict[str, Any] | None:
 
 def _report_teacher(run: Run) -> None:
     score = collect_teacher(run).teacher.score
-    logging.info("teacher: test %s %.2f (std. dev. %.2f)", run.metric_name, score.mean, score.std)
+    logging.info("teacher: test %s %s", run.metric_name, score)
 
 
 def describe(run: Run) -> str:

@@ -70,7 +70,9 @@ def collect(
         teacher=_teacher(run, models.teacher),
         student=_student(run, models.student, folder),
         steps=steps,
-        retained=kept["percent"],
+        retained=None
+        if models.teacher.scores[run.metric_name]["mean"] is None
+        else kept["percent"],
         retained_interval=[kept["low"], kept["high"]],
         compression=run.teacher.make()["parameters"] / run.student.find_shape().deployed_parameters,
         unseen=_unseen_scores(run, models),

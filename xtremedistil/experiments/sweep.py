@@ -27,7 +27,7 @@ from xtremedistil.experiments.results import size_of
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.schema import RESULTS, SWEEP, SweepPlan, SweepRun
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.runtime.errors import ConfigError, DataError
 from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.progress import nested, progress
 from xtremedistil.runtime.typed_json import to_json
@@ -258,6 +258,11 @@ def _choose(weighed: Sequence[Planned], done: Collection[str]) -> dict[str, dict
             continue
         scores = files.read_json(os.path.join(run.config.run.output_dir, RESULTS))["dev"]
         mean = next(iter(scores.values()))["mean"]
+        if mean is None:
+            raise DataError(
+                "the development set has no entity, so that no weights can be chosen by its F1: "
+                f"leave out --choose_weights. Received: {run.config.data.data_dir!r}"
+            )
         if strategy not in best or mean > best[strategy][0]:
             best[strategy] = mean, {n: run.axes[n] for n in _WEIGHTS if n in run.axes}
     return {strategy: weights for strategy, (_, weights) in best.items()}

@@ -19,13 +19,24 @@ SIZE_FLAGS = {"bilstm": ("embedding_dim", "hidden_size"), "transformer": ("embed
 WEIGHTS = ("alpha", "beta", "gamma")  # flags: the weights of a joint loss (Eq. 7)
 
 
+def shown_score(mean: float | None, std: float | None) -> str:
+    """Mean and standard deviation for a reader."""
+    if mean is None:
+        return "undefined (no entity is there)"
+    return f"{mean:.2f} (std. dev. {std:.2f})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A score in percent: its mean over languages, their standard deviation, and each."""
+    """A score in percent: its mean over languages, their standard deviation, and each; None where
+    nothing was there to be found."""
 
-    mean: float
-    std: float
-    per_language: dict[str, float]
+    mean: float | None
+    std: float | None
+    per_language: dict[str, float | None]
+
+    def __str__(self) -> str:
+        return shown_score(self.mean, self.std)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +228,7 @@ class RunResults(TeacherResults):
     """`results.json` of a whole run.
 
     Attributes:
-        retained: percent of the teacher's mean score.
+        retained: percent of the teacher's mean score; None where that is undefined.
         retained_interval: its 95% interval.
         compression: the teacher's parameters over the student's.
         unknown_piece_rate: percent of the test set's pieces that the student's vocabulary lacks.
@@ -228,7 +239,7 @@ class RunResults(TeacherResults):
     strategy: str
     student: Student
     steps: list[Step]
-    retained: float
+    retained: float | None
     retained_interval: list[float]
     compression: float
     latency: Latency

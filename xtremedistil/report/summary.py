@@ -9,11 +9,9 @@ def summary(results: RunResults) -> str:
     """The end of a run, in a terminal's width."""
     teacher, student = results.teacher, results.student
     word = "F1" if teacher.f1 else "accuracy"
-    low, high = results.retained_interval
     lines = ["", *_steps(results, word), ""]
     lines += [
-        f"{word} kept      {results.retained:.1f}% of the teacher's (95% interval {low:.1f} to "
-        f"{high:.1f})",
+        f"{word} kept      {_kept(results)}",
         f"parameters   {teacher.parameters:,} -> {student.parameters:,} "
         f"({results.compression:.1f}x smaller)",
         f"on disk      {student.bytes / 1e6:.1f} MB",
@@ -27,7 +25,7 @@ def summary(results: RunResults) -> str:
     if unseen := results.unseen.student:
         lines.append(
             f"unseen       {results.unseen.sentences:,} test sentences that training never showed: "
-            f"teacher {results.unseen.teacher.mean:.2f}, student {unseen.mean:.2f}"
+            f"teacher {_number(results.unseen.teacher.mean)}, student {_number(unseen.mean)}"
         )
     lines += ["", *_languages(teacher.score.per_language, student.score.per_language, word)]
     lines += ["", f"student      {student.folder}"]
@@ -38,6 +36,18 @@ def summary(results: RunResults) -> str:
         "peak."
     )
     return "\n".join(lines)
+
+
+def _kept(results: RunResults) -> str:
+    if results.retained is None:
+        return "undefined: the test set has no entity"
+    low, high = results.retained_interval
+    return f"{results.retained:.1f}% of the teacher's (95% interval {low:.1f} to {high:.1f})"
+
+
+def _number(score: float | None, digits: int = 2) -> str:
+    """A score, or that there is none: nothing was there to be found."""
+    return "none" if score is None else f"{score:.{digits}f}"
 
 
 def _steps(results: RunResults, word: str) -> list[str]:
@@ -68,7 +78,9 @@ def learned(step: Step) -> float | None:
 
 
 def _row(name: str, score: Score | None, seconds: float, share: float | None = None) -> str:
-    scored = f"{'-':>8}{'':>11}" if score is None else f"{score.mean:>8.2f}{score.std:>11.2f}"
+    scored = f"{'-':>8}{'':>11}"
+    if score is not None:
+        scored = f"{_number(score.mean):>8}{_number(score.std):>11}"
     known = "" if share is None else f"{max(share, 0):>10.0%}"
     return f"{name:36}{scored}{seconds:>10.0f}{known}"
 
@@ -79,12 +91,15 @@ def _words(step: Step) -> str:
     return f"{words} ({step.language})" if step.language else words
 
 
-def _languages(teacher: Mapping[str, float], student: Mapping[str, float], word: str) -> list[str]:
+def _languages(
+    teacher: Mapping[str, float | None], student: Mapping[str, float | None], word: str
+) -> list[str]:
     """Scores per language, several to a line."""
     if set(teacher) == {""}:
         return []
     cells = [
-        f"{name or '(none)':>7} {teacher[name]:5.1f} -> {student[name]:5.1f}" for name in teacher
+        f"{name or '(none)':>7} {_number(teacher[name], 1):>5} -> {_number(student[name], 1):>5}"
+        for name in teacher
     ]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
     lines = ["".join(f"{cell:>24}" for cell in row) for row in rows]

@@ -7,6 +7,7 @@ cut sees the old file or the new one.
 """
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -45,6 +46,12 @@ def list_folder(path: str) -> list[str]:
         return []
     names = _gfile().listdir(path) if is_remote(path) else os.listdir(path)
     return sorted(name.rstrip("/") for name in names)
+
+
+def match(pattern: str) -> list[str]:
+    """Sorted paths that fit a pattern with `*`, `?` or `[...]`; hidden ones are left out."""
+    found = _gfile().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
+    return sorted(path for path in found if not os.path.basename(path).startswith("."))
 
 
 def make_folder(path: str) -> None:

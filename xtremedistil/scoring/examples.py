@@ -25,21 +25,19 @@ class Predictor(Protocol):
         """Answers with a `label`."""
 
 
-def read_split(data_dir: str, split: str, task: str) -> list[Example]:
+def read_split(config: DataConfig, split: str) -> list[Example]:
     """The examples of a split of a data folder.
 
     Args:
-        data_dir: as a run's.
+        config: of the folder, as a run's.
         split: `train`, `dev` or `test`.
-        task: `ner` or `classification`.
 
     Raises:
         DataError: a file is missing or breaks a rule of its format.
     """
-    config = DataConfig(data_dir=data_dir, task=task)
     sources = find_sources(config)[split]
     if not sources:
-        raise DataError(f"{data_dir}: no {split} file. Received: split={split}")
+        raise DataError(f"{config.data_dir}: no {split} file. Received: split={split}")
     return list(Reader(config).examples(sources))
 
 

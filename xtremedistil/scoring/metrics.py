@@ -7,7 +7,7 @@ per sentence, and every score, per language, per type or resampled, is a sum of 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,12 +151,26 @@ def by_language(
         column: 0 precision, 1 recall, 2 F1.
         language: `(sentences,)` index into `names`.
         names: languages; those without a sentence are left out.
+
+    Returns:
+        `mean`, `std` and `per_language` in percent. A score is None where no item is true: nothing
+        was there to be found, and 0 would say that it was missed. Such languages are in no mean.
     """
     present = np.bincount(language, minlength=len(names)) > 0
-    by_column = [np.bincount(language, items, len(names)) for items in counts.T]
-    listed = precision_recall_f1(np.stack(by_column, axis=-1))[present, column]
-    scores = dict(zip(itertools.compress(names, present), listed.tolist(), strict=True))
-    return {"mean": float(listed.mean()), "std": float(listed.std()), "per_language": scores}
+    by_column = np.stack([np.bincount(language, items, len(names)) for items in counts.T], axis=-1)
+    defined = by_column[present, 2] > 0
+    found = precision_recall_f1(by_column)[present, column].tolist()
+    listed = [value if known else None for value, known in zip(found, defined, strict=True)]
+    scores = dict(zip(itertools.compress(names, present), listed, strict=True))
+    return {**mean_and_std(listed), "per_language": scores}
+
+
+def mean_and_std(listed: Iterable[float | None]) -> dict[str, float | None]:
+    """`mean` and population `std` of the scores that are defined; None where none is."""
+    defined = [value for value in listed if value is not None]
+    if not defined:
+        return {"mean": None, "std": None}
+    return {"mean": float(np.mean(defined)), "std": float(np.std(defined))}
 
 
 def kept_interval(

@@ -4,7 +4,7 @@ import itertools
 import os
 from typing import Any
 
-from xtremedistil.data.formats import Example, detect_format, read_examples
+from xtremedistil.data.formats import AUTO, Example, Rules, detect_format, read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.runtime import files
 from xtremedistil.serving.exports.card import write_card
@@ -53,8 +53,10 @@ def export(options: ExportOptions) -> dict[str, Any]:
 
 def _examples(options: ExportOptions, task: str) -> list[Example]:
     if options.data:
-        kind = detect_format(options.data, task)
-        return list(itertools.islice(read_examples(options.data, kind), _CHECKED_TEXTS))
+        rules = Rules(task=task, tag_scheme=AUTO)
+        kind = detect_format(options.data, task, rules=rules)
+        examples = read_examples(options.data, kind, rules=rules)
+        return list(itertools.islice(examples, _CHECKED_TEXTS))
     each = -(-_CHECKED_TEXTS // len(LANGUAGES))
     paths = (os.path.join(corpus_dir(), language, "test.tsv.xz") for language in LANGUAGES)
     parts = (itertools.islice(read_examples(path, "conll"), each) for path in paths)

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import BinaryIO
 
+from xtremedistil.data.lines import lines_of
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.python.answers import Classified, Entity, Tagged
 from xtremedistil.serving.python.predictor import Predictor
@@ -24,10 +25,11 @@ _quoted = json.encoder.encode_basestring  # a string as that encoder writes it
 
 
 def read_lines(files: Iterable[BinaryIO]) -> Iterator[str]:
-    """The lines of open files, without their ends. What is not UTF-8 is read as U+FFFD."""
+    """The lines of open files, without their ends, as training reads them; but what is not UTF-8 is
+    read as U+FFFD, and warned of."""
     for file in files:
-        for line in file:
-            yield line.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        for _, line in lines_of(file, getattr(file, "name", "input"), strict=False):
+            yield line
 
 
 def predict_lines(
