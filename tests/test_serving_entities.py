@@ -8,7 +8,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.serving.python.entities import begin_table, entity_type, find_spans, inside_table
+from xtremedistil.serving.python.entities import begin_table, entity_types, find_spans, inside_table
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import Codec
 from xtremedistil.tokenization.registry import open_tokenizer
@@ -23,7 +23,8 @@ def test_spans_equal_seqeval_on_every_short_sequence(names):
     for length in range(5):
         for tags in itertools.product(range(len(names)), repeat=length):
             named = [names[tag] for tag in tags]
-            found = [(entity_type(named[a]), a, b - 1) for a, b in find_spans(tags, begins, 0)]
+            spans = find_spans(tags, begins, 0)
+            found = [(entity_types(names)[tags[a]], a, b - 1) for a, b in spans]
             assert found == [tuple(entity) for entity in get_entities(named)], named
 
 
