@@ -8,6 +8,7 @@ from seqeval.metrics import classification_report
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB2, Entities
 
+from xtremedistil.data import schemes
 from xtremedistil.scoring import metrics
 from xtremedistil.scoring.metrics import (
     Truth,
@@ -46,7 +47,8 @@ def test_counts_are_seqevals_on_thousands_of_random_sentences(strict, tags):
         [b if rng.random() < 0.3 else a for a, b in zip(t, rng.choice(names, len(t)))] for t in true
     ]
     offsets = np.cumsum([0, *lengths])
-    counted = count_entities(*(classes_of(t, tags) for t in (true, found)), offsets, tags, strict)
+    rows = [classes_of(t, tags) for t in (true, found)]
+    counted = count_entities(*rows, offsets, tags, schemes.IOB2 if strict else None)
     assert counted.types == ("LOC", "PER", "art-work")
     assert counted.counts[..., 0].sum() > 1000
     for row, pair in zip(counted.counts, zip(true, found)):
@@ -111,7 +113,7 @@ def test_details_are_left_out_where_nobody_reads_them(monkeypatch):
     truth, found = truth_of([["B-LOC"]]), np.array([1])
     whole, short = score(truth, found)[0], score(truth, found, details=False)[0]
     assert short == {name: whole[name] for name in ("f1", "precision", "recall")}
-    assert strict == [{}, {"strict": True}, {}]
+    assert strict == [{}, {"strict": schemes.IOB2}, {}]
 
 
 def test_accuracy_is_f1_of_single_answers():

@@ -8,7 +8,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.serving.python.entities import begin_table, entity_type, find_spans, inside_table
+from xtremedistil.serving.python.entities import begin_table, entity_types, find_spans, inside_table
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.folder import Codec
 from xtremedistil.tokenization.registry import open_tokenizer
@@ -19,6 +19,7 @@ IOBES = ("O", "B-A", "I-A", "E-A", "S-A", "I-B-C")
 
 @pytest.mark.parametrize("names", [IOB, IOBES])
 def test_spans_equal_seqeval_on_every_short_sequence(names):
+    types = entity_types(names)
     for length in range(5):
         texts = [list(tags) for tags in itertools.product(range(len(names)), repeat=length)]
         edges = length * np.arange(len(texts) + 1)
@@ -26,7 +27,7 @@ def test_spans_equal_seqeval_on_every_short_sequence(names):
         found = [[] for _ in texts]
         for a, b in zip(first.tolist(), last.tolist(), strict=True):
             text, start = divmod(a, length)
-            found[text].append((entity_type(names[texts[text][start]]), start, start + b - a))
+            found[text].append((types[texts[text][start]], start, start + b - a))
         for tags, entities in zip(texts, found, strict=True):
             named = [names[tag] for tag in tags]
             assert entities == [tuple(entity) for entity in get_entities(named)], named

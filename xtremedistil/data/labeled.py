@@ -18,6 +18,7 @@ from xtremedistil.data.formats import Example
 from xtremedistil.data.formats.example import listed
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.schemes import BEGIN, IOB2
 from xtremedistil.data.sources import (
     Reader,
     Scan,
@@ -50,6 +51,8 @@ def labeled_contents(
         **{f"{split} files": checksums(sources[split]) for split in ("train", "dev", "test")},
         "tokenization": tokenizer.fingerprint,
         "labels of the teacher": list(labels.names) if labels else None,
+        # parts made before there were others stay what they are
+        **({"scheme": labels.scheme.name} if labels and labels.scheme is not IOB2 else {}),
         "transfer_validation": None if sources["transfer"] else held_out,
     }
 
@@ -235,12 +238,13 @@ def encode_labeled(
     Returns:
         A `Ragged` with `ids` int32, `first` int8 (1 at a word's first piece) and, for NER, `labels`
         int16 (IGNORED where no class applies) per piece; `language` int16, `hash` uint64 and, for
-        classification, `labels` per sentence.
+        classification, `labels` per sentence. Where classes cannot tell neighbours of one type
+        apart, also `begins` int8 per piece: 1 where an entity begins.
 
     Raises:
         DataError: a label that `labels` does not hold.
     """
-    kept, texts = [], []
+    kept, texts, beginnings = [], [], []
 
     def words() -> Iterator[list[str]]:
         for example in examples:
@@ -248,14 +252,19 @@ def encode_labeled(
                 (languages.index(example.language), labels.encode(example.tags, example.where))
             )
             texts.append(sentence_hash(example.words))
+            if labels.joins_neighbours:
+                beginnings.append([IOB2.part(tag).role == BEGIN for tag in example.tags])
             yield example.words
 
-    ids, first, classes = [], [], []
+    ids, first, classes, begins = [], [], [], []
     for row, pieces in enumerate(tokenizer.encode(words())):
         ids.append(pieces.ids)
         starts = np.zeros(len(pieces.ids), np.int8)
         starts[pieces.first] = 1
         first.append(starts)
+        if beginnings:
+            begins.append(np.zeros(len(pieces.ids), np.int8))
+            begins[-1][pieces.first] = beginnings[row]
         classes.append(
             labels.of_pieces(len(pieces.ids), pieces.first, kept[row][1])
             if labels.task == "ner"
@@ -267,7 +276,7 @@ def encode_labeled(
         "hash": np.array(texts, np.uint64),
     }
     if labels.task == "ner":
-        pieces["labels"] = classes
+        pieces |= {"labels": classes} | ({"begins": begins} if labels.joins_neighbours else {})
     else:
         sentences["labels"] = np.array(classes, np.int16)
     return Ragged.from_lists(pieces, sentences)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
 from xtremedistil.runtime.errors import CheckpointError, DataError
 
 PAD, CLS, SEP, CONTINUATION = "[PAD]", "[CLS]", "[SEP]", "X"
@@ -38,8 +39,9 @@ class LabelSet:
                 "labels must be two or more different names. Received: "
                 f"{', '.join(self.names) or 'none'}"
             )
-        if self.task == "ner" and "O" not in self.names:
+        if self.task == "ner" and OUTSIDE not in self.names:
             raise CheckpointError(f"NER labels must contain O. Received: {', '.join(self.names)}")
+        _ = self.scheme  # raises where the labels are of several
 
     @classmethod
     def from_data(cls, labels: Iterable[str], task: str) -> "LabelSet":
@@ -65,6 +67,31 @@ class LabelSet:
         """The classes that decoding may choose, as int32: all but the markers."""
         markers = MARKERS if self.task == "ner" else ()
         return np.array([i for i, name in enumerate(self.names) if name not in markers], np.int32)
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """How tags spell entities; of classification nobody asks."""
+        if self.task != "ner":
+            return IOB2
+        return recognise(self.names[i] for i in self.entity_ids)
+
+    @property
+    def joins_neighbours(self) -> bool:
+        """Whether two entities of one type, one after the other, may have the tags of a single
+        one: where a type has no tag of its own for a beginning."""
+        if self.task != "ner":
+            return False
+        scheme = self.scheme
+        types = {scheme.part(self.names[i]).type for i in self.entity_ids} - {""}
+        beginnings = {scheme.tag(BEGIN, name) for name in types}
+        return scheme.begin == scheme.inside or not beginnings <= set(self.names)
+
+    @property
+    def canonical_names(self) -> tuple[str, ...]:
+        """The names as BIOES spells them, in which all schemes are scored; classes as they are."""
+        if self.task != "ner":
+            return self.names
+        return tuple(map(self.scheme.canonical, self.names))
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -101,27 +128,29 @@ class LabelSet:
         """The ids of tags or of a class.
 
         Args:
-            tags: names.
+            tags: names; of tags those of IOB2, whatever the scheme of this set.
             where: file and line, for the error.
 
         Raises:
             DataError: a name is not in the set, or is a marker.
         """
-        try:
-            ids = [self._index[tag] for tag in tags]
-        except KeyError as error:
-            raise DataError(self._unknown(str(error.args[0]), where)) from error
-        if self.task == "ner":
-            for tag in tags:
-                if tag in MARKERS:
-                    raise DataError(self._unknown(tag, where))
+        spelled = tags if self.scheme is IOB2 else self.scheme.respell(tags)
+        ids = []
+        for tag, own in zip(tags, spelled, strict=True):
+            i = self._index.get(own)
+            if i is None and self.scheme.between:  # a type that has no tag for a beginning
+                i = self._index.get(self.scheme.tag(INSIDE, self.scheme.part(own).type))
+            if i is None or (self.task == "ner" and own in MARKERS):
+                raise DataError(self._unknown(tag, where))
+            ids.append(i)
         return ids
 
     def _unknown(self, name: str, where: str) -> str:
         legal = ", ".join(self.names[i] for i in self.entity_ids)
         return (
-            f"{where}: the teacher does not know this label; it knows {legal}. Rename the label "
-            f"in the data, or use a teacher that was trained on it. Received: label={name!r}"
+            f"{where}: the teacher does not know this label; it knows {legal}. If it is one of "
+            "these under another name, --label_map renames the teacher's; else use a teacher that "
+            f"was trained on it. Received: label={name!r}"
         )
 
     def decode(self, logits: np.ndarray) -> np.ndarray:

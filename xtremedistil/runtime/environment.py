@@ -13,7 +13,6 @@ PACKAGES = (
     "tokenizers",
     "numpy",
     "scikit-learn",
-    "seqeval",
     "absl-py",
     "xtremedistil",
 )

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
+from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sources import Reader, find_sources
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.scoring.metrics import Truth, classes_of, score
@@ -17,6 +18,7 @@ class Predictor(Protocol):
     """What is scored: `serving.python.predictor.Predictor`, or anything that answers as it does."""
 
     task: str
+    labels: LabelSet
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> Sequence[Any]:
         """Answers with `tags`, for sentences whose words are known."""
@@ -52,17 +54,19 @@ def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any
         The scores of `metrics.score`, and `sentences`, their number.
     """
     true, found, languages = [], [], []
+    scheme, ner = predictor.labels.scheme, predictor.task == "ner"
     for chunk in _chunks(examples):
-        true += [example.tags for example in chunk]
+        tags = [example.tags for example in chunk]
+        true += map(scheme.canonical_truth, tags) if ner else tags
         languages += [example.language for example in chunk]
-        if predictor.task == "ner":
+        if ner:
             tagged = predictor.tag_words([example.words for example in chunk])
-            found += [answer.tags for answer in tagged]
+            found += [[*map(scheme.canonical, answer.tags)] for answer in tagged]
         else:
             answers = predictor.classify([" ".join(example.words) for example in chunk])
             found += [[answer.label] for answer in answers]
     names = sorted(set(itertools.chain.from_iterable([*true, *found])))
-    truth = Truth.from_tags(predictor.task, names, true, languages)
+    truth = Truth.from_tags(predictor.task, names, true, languages, scheme)
     scores, _ = score(truth, classes_of(found, names))
     return {**scores, "sentences": len(true)}
 

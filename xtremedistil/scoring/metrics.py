@@ -1,9 +1,10 @@
-"""Scores from tags alone: phrase-level F1 by seqeval, accuracy, and how much of a teacher's score a
-student keeps.
+"""Scores from tags alone: phrase-level F1 as seqeval has it, accuracy, and how much of a teacher's
+score a student keeps.
 
 The headline is seqeval's default mode (the conlleval rule: an orphan I- starts an entity), which
-also makes the spans in serving; the strict IOB2 mode stands beside it. Entities are counted once
-per sentence, and every score, per language, per type or resampled, is a sum of those counts.
+also makes the spans in serving; beside it stands a strict mode, which counts only what is
+well-formed in the scheme of the labels. Entities are counted once per sentence, and every score,
+per language, per type or resampled, is a sum of those counts.
 """
 
 import itertools
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from xtremedistil.data.schemes import IOB2, Scheme
 from xtremedistil.scoring.spans import count_entities
 
 Tags = Sequence[Sequence[str]]
@@ -24,11 +26,12 @@ class Truth:
 
     Attributes:
         task: `ner` or `classification`.
-        names: of tags or classes.
+        names: of tags, as BIOES spells them (`Scheme.canonical`), or of classes.
         classes: indices into `names`: `(words,)`, text after text, or `(texts,)` of classification.
         offsets: `(texts + 1,)`: where the answers of each text begin, and those of the last end.
         language: `(texts,)` index into `languages`.
         languages: their names.
+        scheme: in which answers are well-formed or not.
     """
 
     task: str
@@ -37,22 +40,29 @@ class Truth:
     offsets: np.ndarray
     language: np.ndarray
     languages: Sequence[str]
+    scheme: Scheme = IOB2
 
     @classmethod
     def from_tags(
-        cls, task: str, names: Sequence[str], tags: Tags, languages: Sequence[str]
+        cls,
+        task: str,
+        names: Sequence[str],
+        tags: Tags,
+        languages: Sequence[str],
+        scheme: Scheme = IOB2,
     ) -> "Truth":
         """Of texts in words.
 
         Args:
             task: `ner` or `classification`.
-            names: all that tags may be.
+            names, scheme: as in the class.
             tags: of each word of each text; one of each text of classification.
             languages: of each text.
         """
         offsets = np.cumsum([0, *(len(own) for own in tags)])
         known, language = np.unique(np.array(languages, str), return_inverse=True)
-        return cls(task, names, classes_of(tags, names), offsets, language, known.tolist())
+        classes = classes_of(tags, names)
+        return cls(task, names, classes, offsets, language, known.tolist(), scheme)
 
 
 def classes_of(tags: Tags, names: Sequence[str]) -> np.ndarray:
@@ -94,7 +104,7 @@ def _score_tags(
 
     scores = {"f1": listed(totals, 2), "precision": listed(totals, 0), "recall": listed(totals, 1)}
     if details:
-        strict = count_entities(*answers, strict=True)
+        strict = count_entities(*answers, strict=truth.scheme)
         per_type = precision_recall_f1(counted.counts.sum(axis=0))[:, 2]
         scores["f1_strict"] = listed(strict.counts.sum(axis=1), 2)
         scores["f1_per_type"] = dict(zip(counted.types, per_type.tolist(), strict=True))

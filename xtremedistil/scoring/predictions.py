@@ -17,6 +17,7 @@ import tensorflow as tf
 from xtremedistil.data.batches import ordered_batches
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.schemes import BEGIN, BIOES
 from xtremedistil.data.windows import windows
 from xtremedistil.scoring import metrics
 from xtremedistil.scoring.metrics import Truth
@@ -165,7 +166,7 @@ def score(
 
     Args:
         prediction: of `predict`, for these rows.
-        rows: labeled sentences with `first`, `labels`, `language`.
+        rows: labeled sentences with `first`, `labels`, `language`, and `begins` if they have it.
         labels: the classes.
         languages: names of `language`.
         details: as in `metrics.score`.
@@ -179,7 +180,20 @@ def score(
         truth = Truth(labels.task, labels.names, true, offsets, language, languages)
         return metrics.score(truth, prediction.classes, details)
     places = _first_pieces(rows)
-    true, offsets = rows.pieces["labels"][places], _word_offsets(rows)
-    truth = Truth(labels.task, labels.names, true, offsets, language, languages)
+    names, true = _true_tags(rows, places, labels)
+    offsets = _word_offsets(rows)
+    truth = Truth(labels.task, names, true, offsets, language, languages, labels.scheme)
     scores, counts = metrics.score(truth, prediction.classes[places], details)
     return scores | {"words_cut_off": prediction.words_cut_off}, counts
+
+
+def _true_tags(
+    rows: Ragged, places: np.ndarray, labels: LabelSet
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of tags as BIOES spells them, those of `labels` first, and `(words,)` the true ones.
+    Neighbours that the classes would join stay apart, since the data knows where they begin."""
+    names, true = labels.canonical_names, rows.pieces["labels"][places]
+    if "begins" not in rows.pieces:
+        return names, true
+    beginnings = tuple(BIOES.tag(BEGIN, BIOES.part(name).type) for name in names)
+    return names + beginnings, true + len(names) * (rows.pieces["begins"][places] > 0)

@@ -1,17 +1,17 @@
 """Entities of many sentences at once, from integer tags in one pass.
 
-Where entities begin and end depends on a tag and the one before it alone, so seqeval's own rules
-are tabulated over all pairs of tags, and looked up for all words of a test set together.
+Where entities begin and end depends on a tag and the one before it alone, so the rule of
+`data.schemes` is tabulated over all pairs of tags, and looked up for all words of a test set
+together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
-_OUTSIDE = "O"
+from xtremedistil.data.schemes import BIOES, NOTHING, OUTSIDE, Scheme, begins
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class _Rules:
         types: names, in alphabetical order.
         type_of: `(tags + 1,)` index into `types`.
         begins: `(tags + 1, tags + 1)` bool: an entity begins at the second of two neighbours.
-        ends: the same: one may end between them.
-        from_begin_alone: whether what ends must have begun, as in strict IOB2.
+        ends: the same: one ends between them.
+        counted: the same: whether one counts whose first and last tags they are.
     """
 
     types: tuple[str, ...]
     type_of: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
-    from_begin_alone: bool
+    counted: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,18 @@ def count_entities(
     predicted: np.ndarray,
     offsets: np.ndarray,
     names: Sequence[str],
-    strict: bool = False,
+    strict: Scheme | None = None,
 ) -> EntityCounts:
     """Counts the entities of each sentence.
 
     Args:
-        true, predicted: `(words,)` indices into `names`, sentence after sentence; tags of IOB2 or
-            IOBES.
+        true, predicted: `(words,)` indices into `names`, sentence after sentence.
         offsets: `(sentences + 1,)`: where the words of each sentence begin, and the last end.
-        names: of the tags.
-        strict: only well-formed IOB2 entities count (seqeval's mode `strict`); else an orphan I-
-            starts one (its default, the conlleval rule).
+        names: of the tags, as BIOES spells them (`Scheme.canonical`), those of IOB2 among them.
+        strict: only entities that are well-formed in this scheme count; else an orphan I- starts
+            one too (seqeval's default, the conlleval rule).
     """
-    rules = (_strict_rules if strict else _default_rules)(tuple(names))
+    rules = _rules(tuple(names), strict)
     gold, guessed = (_find(tags, offsets, rules) for tags in (true, predicted))
     right = np.isin(gold.key, guessed.key, assume_unique=True)
     correct = _Spans(gold.sentence[right], gold.type[right], gold.key[right])
@@ -94,55 +93,29 @@ def _find(tags: np.ndarray, offsets: np.ndarray, rules: _Rules) -> _Spans:
     now = np.full(len(text_of), edge)
     now[np.arange(len(tags)) + np.repeat(np.arange(number), lengths)] = tags
     before = np.concatenate([[edge], now[:-1]])
-    position = np.arange(len(now))
-    latest = np.maximum.accumulate(np.where(rules.begins[before, now], position, -1))
+    first = np.flatnonzero(rules.begins[before, now])
     last = np.flatnonzero(rules.ends[before, now]) - 1
-    first = latest[last]
-    if rules.from_begin_alone:  # the first end after each begin, and no end without one
-        first, where = np.unique(first, return_index=True)
-        begun = first >= 0
-        first, last = first[begun], last[where[begun]]
+    counted = rules.counted[now[first], now[last]]
+    first, last = first[counted], last[counted]
     kind = rules.type_of[now[last]]
     key = (first * (len(now) + 1) + last) * len(rules.types) + kind
     return _Spans(text_of[first], kind, key)
 
 
 @cache
-def _default_rules(names: tuple[str, ...]) -> _Rules:
-    tags = [_split(name, lambda rest: rest.split("-", maxsplit=1)[-1]) for name in names]
-    return _tabulate(tags, start_of_chunk, end_of_chunk, from_begin_alone=False)
-
-
-@cache
-def _strict_rules(names: tuple[str, ...]) -> _Rules:
-    """`B-X`, then every `I-X` that follows."""
-
-    def begins(before: str, prefix: str, type_before: str, type_now: str) -> bool:
-        return prefix == "B"
-
-    def ends(before: str, prefix: str, type_before: str, type_now: str) -> bool:
-        return before in "BI" and not (prefix == "I" and type_before == type_now)
-
-    tags = [_split(name, lambda rest: rest.strip("-")) for name in names]
-    return _tabulate(tags, begins, ends, from_begin_alone=True)
-
-
-def _split(name: str, type_of: Callable[[str], str]) -> tuple[str, str]:
-    """Prefix and type of a tag, as seqeval parts them."""
-    return name[0], type_of(name[1:]) or "_"
-
-
-def _tabulate(
-    tags: list[tuple[str, str]],
-    begins: Callable[[str, str, str, str], bool],
-    ends: Callable[[str, str, str, str], bool],
-    from_begin_alone: bool,
-) -> _Rules:
-    tags = [*tags, _split(_OUTSIDE, str)]
-    types = tuple(sorted({name for _, name in tags}))
-    tables = [
-        np.array([[rule(a, b, type_a, type_b) for b, type_b in tags] for a, type_a in tags])
-        for rule in (begins, ends)
-    ]
-    type_of = np.array([types.index(name) for _, name in tags])
-    return _Rules(types, type_of, *tables, from_begin_alone)
+def _rules(names: tuple[str, ...], strict: Scheme | None) -> _Rules:
+    parts = [*map(BIOES.part, names), NOTHING]
+    types = tuple(sorted({part.type for part in parts}))
+    begin = np.array([[begins(before, now) for now in parts] for before in parts])
+    outside = np.array([part.role == OUTSIDE for part in parts])
+    counted = np.ones_like(begin)
+    if strict is not None:
+        roles = [part.role for part in parts]
+        counted = np.array([[strict.is_well_formed(a, b) for b in roles] for a in roles])
+    return _Rules(
+        types,
+        np.array([types.index(part.type) for part in parts]),
+        begin,
+        ~outside[:, None] & (begin | outside[None, :]),
+        counted,
+    )

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 from xtremedistil.runtime.errors import DataError, XtremeDistilError
 from xtremedistil.serving.python.answers import Classified, Tagged
-from xtremedistil.serving.python.entities import entity_type
+from xtremedistil.serving.python.entities import entity_types
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.serving.python.stream import as_json
 
@@ -116,7 +116,8 @@ class Demo:
 
 
 def _types(predictor: Predictor) -> set[str]:
-    return {entity_type(name) for name in predictor.codec.labels.names}
+    labels = predictor.labels
+    return set(entity_types([labels.names[i] for i in labels.entity_ids]))
 
 
 def make_server(demo: Demo, port: int, host: str) -> ThreadingHTTPServer:

@@ -46,9 +46,12 @@ def compare(
     }
     if labeled:
         true = [example.tags for example in examples]
-        names = list(dict.fromkeys([*labels.names, *(tag for own in true for tag in own)]))
+        if labels.task == "ner":
+            true = list(map(labels.scheme.canonical_truth, true))
+        others = {tag for own in true for tag in own} - {*labels.canonical_names}
+        names = [*labels.canonical_names, *sorted(others)]
         languages = [example.language for example in examples]
-        truth = Truth.from_tags(labels.task, names, true, languages)
+        truth = Truth.from_tags(labels.task, names, true, languages, labels.scheme)
         headline = "f1" if labels.task == "ner" else "accuracy"
         for name, own in zip(("student", "export"), tags, strict=True):
             scores, _ = score(truth, own, details=False)

@@ -9,11 +9,12 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil.data.labels import CONTINUATION, IGNORED
+from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
 from xtremedistil.serving.graph.registry import graph_tokenizer
 from xtremedistil.serving.graph.tokenizer import Words
 from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
-from xtremedistil.serving.python.entities import OUTSIDE, begin_table, entity_type, inside_table
+from xtremedistil.serving.python.entities import begin_table, entity_types, inside_table
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.kind import LstmCell
 
@@ -143,7 +144,7 @@ class ServedTagger(_Served):
         names = [bundle.labels.names[i] for i in bundle.labels.entity_ids]
         self.entities = tf.constant(bundle.labels.entity_ids)
         self.names = tf.constant(names)
-        self.types = tf.constant([entity_type(name) for name in names])
+        self.types = tf.constant(entity_types(names))
         self.begins = tf.constant(begin_table(names))
         self.outside = names.index(OUTSIDE)
         self.inside = tf.constant(inside_table(names))

@@ -1,25 +1,21 @@
-"""Tags of words to entity spans, by the conlleval rule that scores them too: an orphan I- starts an
-entity."""
+"""Tags of words to entity spans, by the rule of `data.schemes` that scores them too: an orphan I-
+starts an entity."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-OUTSIDE = "O"
+from xtremedistil.data.schemes import INSIDE, OUTSIDE, begins, recognise
 
 
-def entity_type(tag: str) -> str:
-    """The type that a tag names: `B-PER` gives `PER`; nothing for `O`."""
-    return "" if tag == OUTSIDE else tag[1:].split("-", 1)[-1] or "_"
+def entity_types(tags: Sequence[str]) -> list[str]:
+    """The type that each tag names: `B-PER` gives `PER`; nothing for `O`.
 
-
-def _begins(before: str, tag: str) -> bool:
-    if tag == OUTSIDE:
-        return False
-    if before == OUTSIDE or entity_type(before) != entity_type(tag):
-        return True
-    # IOB2 needs B alone; a ready-made teacher may speak IOBES, where E and S end an entity.
-    return tag[0] in "BS" or before[0] in "ES"
+    Args:
+        tags: names of the tags that decoding may choose: together they say their scheme.
+    """
+    scheme = recognise(tags)
+    return [scheme.part(tag).type for tag in tags]
 
 
 def begin_table(tags: Sequence[str]) -> np.ndarray:
@@ -32,7 +28,8 @@ def begin_table(tags: Sequence[str]) -> np.ndarray:
         `(tags, tags)` bool: whether the second of two neighbours begins an entity. A text's first
         word has `O` before it.
     """
-    return np.array([[_begins(before, tag) for tag in tags] for before in tags])
+    parts = list(map(recognise(tags).part, tags))
+    return np.array([[begins(before, now) for now in parts] for before in parts])
 
 
 def inside_table(tags: Sequence[str]) -> list[int]:
@@ -41,9 +38,9 @@ def inside_table(tags: Sequence[str]) -> list[int]:
     Args:
         tags: as for `begin_table`. A tag without an `I-` of its type stands for itself.
     """
-    found = []
+    scheme, found = recognise(tags), []
     for number, tag in enumerate(tags):
-        inside = f"I-{entity_type(tag)}"
+        inside = scheme.tag(INSIDE, scheme.part(tag).type)
         found.append(tags.index(inside) if inside in tags and tag != OUTSIDE else number)
     return found
 

@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xtremedistil.data.batches import ordered_batches
-from xtremedistil.data.labels import CONTINUATION, IGNORED
+from xtremedistil.data.labels import CONTINUATION, IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.data.windows import windows
 from xtremedistil.runtime.errors import ConfigError, DataError
 from xtremedistil.serving.python.answers import Classified, Entity, Tagged
 from xtremedistil.serving.python.encoding import Encoded, Encoder, ranges
 from xtremedistil.serving.python.entities import (
-    OUTSIDE,
     begin_table,
-    entity_type,
+    entity_types,
     find_spans,
     inside_table,
 )
@@ -64,7 +64,12 @@ class Predictor:
     @property
     def task(self) -> str:
         """`ner` or `classification`."""
-        return self.codec.labels.task
+        return self.labels.task
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes that it answers with."""
+        return self.codec.labels
 
     def tag(self, texts: str | Sequence[str], pretokenized: bool = False) -> Any:
         """Tags raw text.
@@ -274,7 +279,7 @@ class Predictor:
     @cached_property
     def _types(self) -> list[str]:
         """The type of entity that each tag is of."""
-        return [entity_type(name) for name in self._decoding[0]]
+        return entity_types(self._decoding[0])
 
     @cached_property
     def _decoding(self) -> tuple[list[str], np.ndarray, int]:
