@@ -52,6 +52,7 @@ setup(
         "scipy>=1.11",
         # Pieces must be those of tensorflow-text's op: 0.2.3 differs on 18 of 62,131 texts.
         "sentencepiece>=0.2.0,<=0.2.1",
+        "seqeval>=1.2.2",
         "tensorboard>=2.20,<2.22",
         "tensorflow>=2.20,<2.22",
         "tensorflow-text>=2.20,!=2.21.0,<2.22",
@@ -78,7 +79,6 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
-            "seqeval>=1.2.2",
         ],
     },
 )

@@ -13,6 +13,7 @@ PACKAGES = (
     "tokenizers",
     "numpy",
     "scikit-learn",
+    "seqeval",
     "absl-py",
     "xtremedistil",
 )

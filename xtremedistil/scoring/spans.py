@@ -1,8 +1,8 @@
 """Entities of many sentences at once, from integer tags in one pass.
 
-Where entities begin and end depends on a tag and the one before it alone, so the rule of
-`data.schemes` is tabulated over all pairs of tags, and looked up for all words of a test set
-together.
+Where entities begin and end depends on a tag and the one before it alone, so seqeval's own rules
+(which the spans of `data.schemes` equal) are tabulated over all pairs of tags, and looked up for
+all words of a test set together.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from seqeval.metrics.sequence_labeling import end_of_chunk, start_of_chunk
 
-from xtremedistil.data.schemes import BIOES, NOTHING, OUTSIDE, Scheme, begins
+from xtremedistil.data.schemes import BIOES, NOTHING, Part, Scheme
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,23 @@ def _find(tags: np.ndarray, offsets: np.ndarray, rules: _Rules) -> _Spans:
 def _rules(names: tuple[str, ...], strict: Scheme | None) -> _Rules:
     parts = [*map(BIOES.part, names), NOTHING]
     types = tuple(sorted({part.type for part in parts}))
-    begin = np.array([[begins(before, now) for now in parts] for before in parts])
-    outside = np.array([part.role == OUTSIDE for part in parts])
-    counted = np.ones_like(begin)
+    begins, ends = (
+        np.array([[rule(*_as_seqeval(a, b)) for b in parts] for a in parts])
+        for rule in (start_of_chunk, end_of_chunk)
+    )
+    counted = np.ones_like(begins)
     if strict is not None:
         roles = [part.role for part in parts]
         counted = np.array([[strict.is_well_formed(a, b) for b in roles] for a in roles])
     return _Rules(
         types,
         np.array([types.index(part.type) for part in parts]),
-        begin,
-        ~outside[:, None] & (begin | outside[None, :]),
+        begins,
+        ends,
         counted,
     )
+
+
+def _as_seqeval(before: Part, now: Part) -> tuple[str, str, str, str]:
+    """Two neighbours as seqeval's rules take them."""
+    return before.role, now.role, before.type, now.type
