@@ -40,7 +40,7 @@ def test_it_is_the_loss_that_training_would_show(monkeypatch):
     softmaxed = np.exp(targets.astype(np.float64))
     softmaxed /= softmaxed.sum(axis=1, keepdims=True)
     answers = {losses.representation_loss: np.log(softmaxed.mean(axis=0))}
-    assert len(DIVERGENCES) == 3
+    assert len(DIVERGENCES) == 4
     for loss in LOSSES:
         if loss.divergence is not None:
             constant = np.broadcast_to(answers.get(loss.function, mean), targets.shape)

@@ -16,6 +16,7 @@ from xtremedistil.config import (
     StudentConfig,
     TeacherConfig,
     options,
+    recipes,
 )
 from xtremedistil.runtime.errors import ConfigError
 
@@ -162,3 +163,26 @@ def test_a_run_can_be_repeated_from_its_config(top):
     sample, config = parse(top, f"--config={path}", "--embedding_dim=44")
     assert not sample
     assert (config["student"]["hidden_size"], config["student"]["embedding_dim"]) == (33, 44)
+
+
+def test_a_recipe_gives_defaults_and_a_flag_wins(top, tmp_path):
+    _, paper = parse(top, "--recipe=paper", "--data_dir=x", "--patience=3")
+    assert paper["student"]["projection"] == "gelu"
+    assert paper["distillation"]["representation_loss"] == "kld"
+    assert (paper["distillation"]["batch_size"], paper["distillation"]["patience"]) == (512, 3)
+    recorded = tmp_path / "config.json"
+    changed = Config(distillation=DistillationConfig(batch_size=7))
+    recorded.write_text(json.dumps(changed.to_dict()))
+    assert parse(top, f"--config={recorded}")[1] == changed.to_dict()
+    again = parse(top, f"--config={recorded}", "--recipe=paper")[1]["distillation"]
+    assert again["batch_size"] == 512
+
+
+def test_every_recipe_names_options_and_legal_values():
+    for values in recipes.RECIPES.values():
+        for name, value in values.items():
+            section, _ = options()[name]
+            assert (
+                getattr(dataclasses.replace(getattr(Config(), section), **{name: value}), name)
+                == value
+            )

@@ -103,6 +103,18 @@ def test_training_cannot_make_a_model_worse(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+def test_patience_ends_a_training_that_gets_no_better(tmp_path):
+    given = dataclasses.replace(training(epochs=6, rate=5.0), patience=2)
+    result = train(build(), given, LoopOptions(str(tmp_path / "a")))
+    losses = [entry["validation_loss"] for entry in result["history"]]
+    best = result["best_epoch"]
+    assert best == int(np.argmin(losses))
+    assert len(losses) - 1 == min(6, best + 2)
+    longer = train(build(), training(epochs=6, rate=5.0), LoopOptions(str(tmp_path / "b")))
+    assert losses == [entry["validation_loss"] for entry in longer["history"]][: len(losses)]
+    assert len(losses) < 7
+
+
 def test_frozen_layers_stay_as_they_are(tmp_path):
     model = build()
     model.get_layer("embeddings").trainable = False

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from xtremedistil.distil.losses import (
+    LOSSES,
+    Moments,
+    cosine_representation_loss,
     label_loss,
     logit_loss,
     representation_loss,
     squared_representation_loss,
+    standardize,
 )
 
 MASK = np.array([[1, 1, 0]], np.float32)
@@ -40,6 +44,26 @@ def test_squared_representation_loss_averages_over_the_width():
     ) == pytest.approx((1 + 9) / 2 / 2)
 
 
+def test_cosine_loss_sees_directions_alone():
+    teacher = np.array([[[3.0, 0.0], [0.0, 2.0], [1, 1]]], np.float32)
+    student = np.array([[[1.0, 1.0], [0.0, -5.0], [0, 0]]], np.float32)
+    expected = ((1 - 1 / math.sqrt(2)) + 2) / 2
+    found = float(cosine_representation_loss(student, teacher, MASK))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_standardized_targets_have_mean_0_and_deviation_1_in_each_dimension():
+    targets = np.array([[1.0, 100.0, 7.0], [3.0, 300.0, 7.0]], np.float16)
+    moments = Moments.of(targets)
+    found = standardize(targets, moments)
+    np.testing.assert_allclose(found, [[-1, -1, 0], [1, 1, 0]], atol=1e-6)
+    (loss,) = (loss for loss in LOSSES if loss.standardized)
+    batch = {"states": targets[None], "mask": np.ones((1, 2), np.float32)}
+    answer = {"representation": np.zeros((1, 2, 3), np.float32)}
+    value, number = loss.of_batch(False, moments)(answer, batch)
+    assert (float(value), float(number)) == (pytest.approx(2 / 3), 2)  # of 3 dimensions, 2 vary
+
+
 def test_label_loss_ignores_what_the_mask_leaves_out():
     logits = np.array([[[math.log(3), 0.0], [0.0, 0.0], [0.0, 0.0]]], np.float32)
     labels = np.array([[0, 1, -1]], np.int16)
@@ -47,7 +71,10 @@ def test_label_loss_ignores_what_the_mask_leaves_out():
     assert float(label_loss(logits, labels, MASK)) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", [logit_loss, representation_loss, squared_representation_loss])
+@pytest.mark.parametrize(
+    "loss",
+    [logit_loss, representation_loss, squared_representation_loss, cosine_representation_loss],
+)
 def test_padding_may_hold_anything_and_half_precision_is_widened(loss):
     rng = np.random.default_rng(0)
     student, teacher = rng.normal(size=(2, 1, 3, 4)).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from xtremedistil.config import Config, options
+from xtremedistil.config import Config, options, recipes
 from xtremedistil.config.option import Checked, field_type
 from xtremedistil.runtime.errors import ConfigError
 
@@ -20,9 +20,10 @@ _Options = TypeVar("_Options", bound=Checked)
 
 
 def define_run_flags() -> None:
-    """Defines one flag for each option of a run, and --config."""
+    """Defines one flag for each option of a run, --config and --recipe."""
     for name, (_, field) in options().items():
         _define(name, field)
+    flags.DEFINE_enum("recipe", recipes.DEFAULT, list(recipes.RECIPES), recipes.HELP)
     flags.DEFINE_string("config", None, CONFIG_HELP)
 
 
@@ -62,8 +63,13 @@ def read_config() -> Config:
         from xtremedistil.runtime import files  # only here: it knows other file systems
 
         values = Config.from_dict(files.read_json(FLAGS.config)).to_dict()
+    recipe = {}
+    if not FLAGS.config or FLAGS["recipe"].present:  # else what was recorded holds
+        recipe = recipes.RECIPES[FLAGS.recipe]
     for name, (section, field) in options().items():
-        if not FLAGS.config or FLAGS[name].present:
+        if name in recipe and not FLAGS[name].present:
+            values.setdefault(section, {})[name] = recipe[name]
+        elif not FLAGS.config or FLAGS[name].present:
             values.setdefault(section, {})[name] = _value(name, field)
     return Config.from_dict(values)
 

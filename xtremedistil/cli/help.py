@@ -15,7 +15,7 @@ from absl import app, flags
 
 from xtremedistil.cli.flags import CONFIG_HELP
 from xtremedistil.cli.output import reader_may_leave
-from xtremedistil.config import Config
+from xtremedistil.config import Config, recipes
 from xtremedistil.config.option import Checked, field_type
 
 _WIDEST, _NARROWEST = 100, 40
@@ -61,6 +61,8 @@ def help_of_run(about: str, without: Sequence[str] = (), first: type[Checked] | 
         lines = _section(section.name.capitalize(), section.type, without)
         if section.name == "run":
             lines += _flag("--config=FILE", "", CONFIG_HELP)
+            names = "|".join(recipes.RECIPES)
+            lines += _flag(f"--recipe={names}", f"[{recipes.DEFAULT}]", recipes.HELP)
         sections.append(lines)
     return _page(about, sections)
 

@@ -6,6 +6,7 @@ best configuration (Tables 10 to 13) where it gives one; `docs/method.md` says h
 chosen.
 """
 
+from xtremedistil.config import recipes
 from xtremedistil.config.data import TASKS, DataConfig
 from xtremedistil.config.distillation import STRATEGIES, DistillationConfig
 from xtremedistil.config.run import STAGES, RunConfig
@@ -24,4 +25,5 @@ __all__ = [
     "StudentConfig",
     "TeacherConfig",
     "options",
+    "recipes",
 ]

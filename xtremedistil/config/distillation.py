@@ -39,10 +39,12 @@ class DistillationConfig(Checked):
     )
     representation_loss: str = option(
         "kld",
-        "Loss of stage 1. kld: KL divergence of softmaxed states; mse: squared error (the "
-        "projection is then linear, since gelu cannot reach the targets), better where states "
-        "hardly differ, as those of [CLS] do in classification.",
-        choices=("kld", "mse"),
+        "Loss of stage 1. kld: KL divergence of softmaxed states (the paper), in which one "
+        "outlying dimension may take nearly all of the softmax; mse: squared error, better where "
+        "states hardly differ, as those of [CLS] do in classification; standardized: squared error "
+        "of states with mean 0 and deviation 1 in each dimension over the transfer set; cosine: "
+        "directions alone.",
+        choices=("kld", "mse", "standardized", "cosine"),
         decides=("steps",),
     )
     alpha: float = option(
@@ -59,6 +61,21 @@ class DistillationConfig(Checked):
     )
     batch_size: int = option(
         512, "Sentences in a batch of distillation.", low=1, decides=("steps",)
+    )
+    label_batch_size: int = option(
+        0,
+        "Labeled sentences in a batch, in every stage with labels; 0: --batch_size.",
+        low=0,
+        decides=("labels steps",),
+        added_later=True,
+    )
+    patience: int = option(
+        0,
+        "End a step after so many epochs without a better one; 0: never. The learning rate falls "
+        "as planned for all epochs.",
+        low=0,
+        decides=("steps",),
+        added_later=True,
     )
     learning_rate: float = option(
         1e-3,

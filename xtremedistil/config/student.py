@@ -53,6 +53,14 @@ class StudentConfig(Checked):
         decides=("vectors", "steps"),
         by_value=False,
     )
+    projection: str = option(
+        "auto",
+        "Activation of the projection to the teacher's width. auto: as --representation_loss "
+        "needs, gelu for kld and linear for the others, since gelu is never below -0.17.",
+        choices=("auto", "gelu", "linear"),
+        decides=("steps",),
+        added_later=True,
+    )
     heads_on: str = option(
         "projection",
         "What the heads read: the projected representation (Table 4), or the encoder's states "

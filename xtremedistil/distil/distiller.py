@@ -10,10 +10,10 @@ import numpy as np
 from absl import logging
 
 from xtremedistil.config import DistillationConfig
-from xtremedistil.data.batches import InMemory, Source
+from xtremedistil.data.batches import InMemory, Source, ordered_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.baseline import constant_loss
-from xtremedistil.distil.losses import Loss, loss_named
+from xtremedistil.distil.losses import Loss, Moments, loss_named, standardize
 from xtremedistil.distil.strategies import REPRESENTATION, Step
 from xtremedistil.layers.weights import load_weights, save_weights
 from xtremedistil.runtime.parts import Part
@@ -24,6 +24,7 @@ from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 WEIGHTS = "weights.safetensors"
 LABELED, TRANSFER = "labeled", "transfer"
+_PIECES_AT_ONCE = 4096  # that a live teacher reads
 _TAUGHT_NOTHING = 0.9  # of the constant's loss is left
 
 
@@ -120,13 +121,17 @@ class Distiller:
             streams[TRANSFER] = Stream(source, held_out, config.batch_size, complete)
         if any(not loss.of_teacher for loss in losses):
             labeled, dev = data.labeled(step.language), data.dev(step.language)
-            streams[LABELED] = Stream(InMemory(labeled), dev, config.batch_size)
+            size = config.label_batch_size or config.batch_size
+            streams[LABELED] = Stream(InMemory(labeled), dev, size)
         terms = [
             Term(
                 name=loss.name,
                 stream=TRANSFER if loss.of_teacher else LABELED,
                 weight=getattr(config, loss.weight) if len(losses) > 1 else 1.0,
-                loss=loss.of_batch(data.classification),
+                loss=loss.of_batch(
+                    data.classification,
+                    Moments.of(_held_out(streams[TRANSFER], loss)) if loss.standardized else None,
+                ),
             )
             for loss in losses
         ]
@@ -139,6 +144,7 @@ class Distiller:
             optimizer=lambda steps: self._optimizer(step.learning_rate, steps),
             seed=[self.seed, number],
             metric=(lambda: self.metric(step.head, step.language)) if scored else None,
+            patience=config.patience,
             tables=("embeddings",),
         )
 
@@ -154,16 +160,31 @@ class Distiller:
         stream = training.streams[TRANSFER]
         if stream.complete is not None:
             return None
-        held_out = {**stream.validation.pieces, **stream.validation.sentences}
-        targets = held_out[loss.target]
-        counted = np.asarray(loss.positions(held_out, np.ones(len(targets), np.float32))) > 0
-        return constant_loss(loss.divergence, targets if counted.all() else targets[counted])
+        targets = _held_out(stream, loss)
+        if loss.standardized:
+            targets = standardize(targets, Moments.of(targets))
+        return constant_loss(loss.divergence, targets)
 
     def _optimizer(self, high: float, steps: int) -> keras.optimizers.Optimizer:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
         low = self.config.final_learning_rate
         schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
         return LazyAdam(schedule, steps)
+
+
+def _held_out(stream: Stream, loss: Loss) -> np.ndarray:
+    """`(positions, width)`: the targets that a loss learns from in held-out sentences, which are a
+    sample of the transfer set."""
+    held_out = {**stream.validation.pieces, **stream.validation.sentences}
+    if stream.complete is None:
+        targets = held_out[loss.target]
+        counted = np.asarray(loss.positions(held_out, np.ones(len(targets), np.float32))) > 0
+        return targets if counted.all() else targets[counted]
+    found = []
+    for _, batch in ordered_batches(stream.validation, _PIECES_AT_ONCE):
+        values = np.asarray(stream.complete(batch)[loss.target])
+        found.append(values[batch["mask"] > 0] if values.ndim == 3 else values)
+    return np.concatenate(found)
 
 
 def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:

@@ -7,8 +7,9 @@ record at the end of this file: a new loss is a function and a record.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from xtremedistil.config import DistillationConfig
@@ -92,6 +93,20 @@ def squared_representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
     return _mean(tf.reduce_mean(tf.square(difference), axis=-1), mask)
 
 
+def cosine_representation_loss(student: Any, teacher: Any, mask: Any) -> Any:
+    """One less the cosine between hidden states (`--representation_loss=cosine`): directions alone.
+
+    Args and shapes as in `representation_loss`.
+
+    Returns:
+        Scalar: averaged over real positions, from 0 to 2.
+    """
+    student, teacher = (
+        tf.math.l2_normalize(tf.cast(states, tf.float32), axis=-1) for states in (student, teacher)
+    )
+    return _mean(1.0 - tf.reduce_sum(student * teacher, axis=-1), mask)
+
+
 def _all(batch: Mapping[str, Any], real: Any) -> Any:
     return real
 
@@ -123,6 +138,8 @@ class Loss:
         divergence: what the best constant answer loses is computed from; None where it is not
             reported.
         projection: activation of the student's projection, which must reach the targets.
+        standardized: whether the targets are first given, in each dimension, mean 0 and deviation 1
+            over the transfer set (`standardize`), which the student then learns.
     """
 
     name: str
@@ -134,6 +151,7 @@ class Loss:
     option: tuple[str, str] | None = None
     divergence: Divergence | None = None
     projection: str = "gelu"
+    standardized: bool = False
 
     @property
     def of_teacher(self) -> bool:
@@ -145,11 +163,14 @@ class Loss:
         """Whether the output that it reads is a head."""
         return self.output in (LOGIT_HEAD, LABEL_HEAD)
 
-    def of_batch(self, per_text: bool) -> Callable[[Mapping[str, Any], Mapping[str, Any]], tuple]:
+    def of_batch(
+        self, per_text: bool, moments: "Moments | None" = None
+    ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], tuple]:
         """The loss of a batch, as `training.task.Term` wants it.
 
         Args:
             per_text: whether outputs and targets have no axis `length`.
+            moments: of the targets, where the loss wants them standardized.
 
         Returns:
             From the student's outputs and a batch to the mean loss and the number of positions
@@ -158,11 +179,33 @@ class Loss:
 
         def mean_and_number(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple:
             real = tf.ones_like(batch["mask"][:, 0]) if per_text else batch["mask"]
-            mask = self.positions(batch, real)
-            loss = self.function(outputs[self.output], batch[self.target], mask)
+            mask, target = self.positions(batch, real), batch[self.target]
+            if moments is not None:
+                target = standardize(tf.cast(target, tf.float32), moments)
+            loss = self.function(outputs[self.output], target, mask)
             return loss, tf.reduce_sum(mask)
 
         return mean_and_number
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of targets in each dimension, `(width,)` float32 both."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, targets: np.ndarray) -> "Moments":
+        """Those of `(positions, width)` targets; a dimension that never varies has deviation 1."""
+        mean = targets.mean(axis=0, dtype=np.float64)
+        deviation = targets.std(axis=0, dtype=np.float64)
+        deviation[deviation == 0] = 1
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+
+def standardize(targets: Any, moments: Moments) -> Any:
+    """Targets, `(..., width)`, with mean 0 and deviation 1 in each dimension."""
+    return (targets - moments.mean) / moments.deviation
 
 
 LOSSES = [
@@ -193,6 +236,26 @@ LOSSES = [
         weight="beta",
         option=("representation_loss", "mse"),
         divergence=MEAN_SQUARES,
+        projection="linear",
+    ),
+    Loss(
+        REPRESENTATION,
+        squared_representation_loss,
+        "representation",
+        "states",
+        weight="beta",
+        option=("representation_loss", "standardized"),
+        divergence=MEAN_SQUARES,
+        projection="linear",
+        standardized=True,
+    ),
+    Loss(
+        REPRESENTATION,
+        cosine_representation_loss,
+        "representation",
+        "states",
+        weight="beta",
+        option=("representation_loss", "cosine"),
         projection="linear",
     ),
 ]

@@ -70,10 +70,16 @@ class RunStudent:
             classes=len(self._data.read_labels()),
             task=config.data.task,
             heads_on=student.heads_on,
-            projection=loss_named(REPRESENTATION, config.distillation).projection,
+            projection=self._projection(),
             encoder=student.student,
             depth=student.depth,
         )
+
+    def _projection(self) -> str:
+        wanted = self._run.config.student.projection
+        if wanted != "auto":
+            return wanted
+        return loss_named(REPRESENTATION, self._run.config.distillation).projection
 
     def _model(self, dropout: float) -> keras.Model:
         run = self._run.config.run

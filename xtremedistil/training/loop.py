@@ -183,8 +183,12 @@ class _Loop:
         if not loaded:
             self._end_epoch(0, [], started=time.monotonic())
         with progress(self.training.name, sum(self.steps), "batches", done) as self.bar:
-            while state.epoch < self.training.epochs:
+            while state.epoch < self.training.epochs and not self._is_patient_no_more():
                 self._run_epoch(state.epoch)
+
+    def _is_patient_no_more(self) -> bool:
+        patience = self.training.patience
+        return 0 < patience <= self.state.epoch - self.state.best_epoch
 
     def _run_epoch(self, epoch: int) -> None:
         state, started = self.state, time.monotonic() - self.state.seconds
