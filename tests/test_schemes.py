@@ -99,12 +99,9 @@ def test_served_entities_are_the_scheme_s_spans(names):
     labels = LabelSet(tuple(dict.fromkeys([*names, "O", "X", "[CLS]"])))
     legal = [labels.names[i] for i in labels.entity_ids]
     types, begins = entity_types(legal), begin_table(legal)
-    tags = np.array([legal.index(name) for name in names])
-    edges = np.array([0, len(tags)])
-    first, last = find_spans(tags, edges, begins, legal.index("O"))
-    found = zip(first.tolist(), last.tolist(), strict=True)
-    expected = labels.scheme.to_spans(names)
-    assert [Span(types[tags[a]], a, b + 1) for a, b in found] == expected
+    tags = [legal.index(name) for name in names]
+    found = [Span(types[tags[a]], a, b) for a, b in find_spans(tags, begins, legal.index("O"))]
+    assert found == labels.scheme.to_spans(names)
 
 
 def test_labels_encode_tags_of_iob2_in_their_own_scheme():

@@ -19,29 +19,18 @@ IOBES = ("O", "B-A", "I-A", "E-A", "S-A", "I-B-C")
 
 @pytest.mark.parametrize("names", [IOB, IOBES])
 def test_spans_equal_seqeval_on_every_short_sequence(names):
-    types = entity_types(names)
+    begins = begin_table(names).tolist()
     for length in range(5):
-        texts = [list(tags) for tags in itertools.product(range(len(names)), repeat=length)]
-        edges = length * np.arange(len(texts) + 1)
-        first, last = find_spans(np.array(texts, int).ravel(), edges, begin_table(names), 0)
-        found = [[] for _ in texts]
-        for a, b in zip(first.tolist(), last.tolist(), strict=True):
-            text, start = divmod(a, length)
-            found[text].append((types[texts[text][start]], start, start + b - a))
-        for tags, entities in zip(texts, found, strict=True):
+        for tags in itertools.product(range(len(names)), repeat=length):
             named = [names[tag] for tag in tags]
-            assert entities == [tuple(entity) for entity in get_entities(named)], named
+            spans = find_spans(tags, begins, 0)
+            found = [(entity_types(names)[tags[a]], a, b - 1) for a, b in spans]
+            assert found == [tuple(entity) for entity in get_entities(named)], named
 
 
 def test_an_orphan_begins_an_entity_and_a_new_type_too():
-    # two texts, and one without words between them and one behind: I-PER begins anew in the second
-    tags, edges = np.array([2, 2, 4, 0, 3, 3, 4]), np.array([0, 1, 1, 7, 7])
-    first, last = find_spans(tags, edges, begin_table(IOB), 0)
-    assert first.tolist() == [0, 1, 2, 4, 5]
-    assert last.tolist() == [0, 1, 2, 4, 6]
-    assert all(
-        len(part) == 0 for part in find_spans(tags[:0], np.zeros(3, int), begin_table(IOB), 0)
-    )
+    begins = begin_table(IOB)
+    assert find_spans(np.array([2, 2, 4, 0, 3, 3]), begins, 0) == [(0, 2), (2, 3), (4, 5), (5, 6)]
 
 
 def test_a_tag_goes_on_inside_its_entity():

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _FAIRSEQ, _PLAIN = "sentencepiece.bpe.model", "spm.model"
 _MODELS = (_FAIRSEQ, _PLAIN, "spiece.model")
 _CONFIG = "config.json"
+# Words that take less time than the thread that the library starts for a list.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -172,10 +174,12 @@ class Unigram(Tokenizer):
         self, sentences: Sequence[Sequence[str]]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         words = list(dict.fromkeys(word for words in sentences for word in words))
-        # One thread: starting others takes longer than a sentence, and gains little on many.
         # The graph's op takes a zero byte for the end of the text, so its neighbour stands for it.
         texts = [word.replace("\0", "\1") for word in words]
-        found = self.processor.encode(texts, num_threads=1)
+        if len(texts) < _FEW:
+            found = [self.processor.encode(text) for text in texts]
+        else:  # one thread: others gain little
+            found = self.processor.encode(texts, num_threads=1)
         pieces = dict(zip(words, found, strict=True))
         for sentence in sentences:
             ids, word_of = join_pieces([pieces[word] for word in sentence])

@@ -5,6 +5,7 @@ only what is new is split into words and wordpieces. A word's pieces do not depe
 beside it, so the result is that of reading each text anew.
 """
 
+import itertools
 import re
 import threading
 from array import array
@@ -38,6 +39,13 @@ class Encoded:
     first: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
+
+    @property
+    def places(self) -> np.ndarray:
+        """`(words,)` int64: position among the pieces of all texts of each word's first piece."""
+        if len(self.counts) == 1:
+            return self.first
+        return np.repeat(self.rows.offsets[:-1], self.counts) + self.first
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -90,7 +98,7 @@ class Encoder:
                 self._parts = _Parts()
             parts = self._parts
             if new := parts.without(split):
-                self._add(parts, new, *_words_of(new, self._pretokenized))
+                self._add(parts, new, find_words(" ".join(new), self._pretokenized))
             if len(texts) == 1:
                 return self._join_one(parts, split)
             return self._join(parts, split, [text.count(" ") + 1 for text in texts])
@@ -99,44 +107,37 @@ class Encoder:
         """Words that are known; the characters are those of the words joined by single spaces."""
         parts, split = _Parts(), [word for words in sentences for word in words]
         if new := parts.without(split):
-            ends = np.array([len(word) for word in new], np.int64)
-            known = [_without_surrogates(word) for word in new]
-            self._add(parts, new, known, np.zeros_like(ends), ends, np.ones_like(ends))
+            ends = itertools.accumulate(len(word) + 1 for word in new)
+            self._add(parts, new, [(end - len(word) - 1, end - 1) for word, end in zip(new, ends)])
         return self._join(parts, split, [len(words) for words in sentences])
 
-    def _add(
-        self,
-        parts: _Parts,
-        new: Sequence[str],
-        words: Sequence[str],
-        starts: np.ndarray,
-        ends: np.ndarray,
-        counts: np.ndarray,
-    ) -> None:
-        """Adds parts, with their words, where these begin and end in them, and how many there are
-        in each."""
-        (pieces,) = self._codec.tokenizer.encode([words])
-        word_ends = np.cumsum(counts)
+    def _add(self, parts: _Parts, new: Sequence[str], spans: Sequence[tuple[int, int]]) -> None:
+        """Adds parts, with where their words begin and end in the parts joined by single spaces.
+        No word goes beyond a space."""
+        clean = _without_surrogates(" ".join(new))
+        (pieces,) = self._codec.tokenizer.encode([[clean[start:end] for start, end in spans]])
         # Pieces of words: from one first piece to the next; [CLS] is piece 0 and [SEP] the last.
-        edges = np.append(pieces.first.astype(np.int64), len(pieces.ids) - 1) - 1
-        piece_begins, piece_ends = edges[word_ends - counts], edges[word_ends]
-        first = edges[:-1] - np.repeat(piece_begins, counts)
-        characters = np.array([len(part) for part in new], np.int64)
-        for column, values in zip(
-            (*parts.sizes, *parts.words, parts.pieces),
-            (
-                *(characters, counts, piece_ends - piece_begins),
-                *(starts, ends, first),
-                self._codec.rows[pieces.ids[1:-1]],
-            ),
-            strict=True,
-        ):
-            column.frombytes(np.ascontiguousarray(values, column.typecode).tobytes())
-        for begin, of_part in zip(parts.begins, (word_ends, piece_ends), strict=True):
-            begin.frombytes((begin[-1] + of_part).astype(np.int64).tobytes())
-        known = len(parts.index)
-        parts.index.update(zip(new, range(known, known + len(new)), strict=True))
-        parts.characters += int(characters.sum())
+        edges = [*pieces.first.tolist(), len(pieces.ids) - 1]
+        starts, ends, firsts = parts.words
+        characters, counts, lengths = parts.sizes
+        word_begins, piece_begins = parts.begins
+        begin = word = 0
+        for part in new:
+            parts.index[part] = len(parts.index)
+            known, first, last = word, edges[word], begin + len(part)
+            while word < len(spans) and spans[word][0] <= last:
+                starts.append(spans[word][0] - begin)
+                ends.append(spans[word][1] - begin)
+                firsts.append(edges[word] - first)
+                word += 1
+            characters.append(len(part))
+            counts.append(word - known)
+            lengths.append(edges[word] - first)
+            word_begins.append(len(starts))
+            piece_begins.append(piece_begins[-1] + edges[word] - first)
+            begin = last + 1
+        parts.pieces.frombytes(self._codec.rows[pieces.ids[1:-1]].tobytes())
+        parts.characters += len(clean)
 
     def _join(self, parts: _Parts, split: Sequence[str], of_texts: Sequence[int]) -> Encoded:
         """Texts from the known parts that single spaces separate in them, so many of each text."""
@@ -166,44 +167,22 @@ class Encoder:
         """`_join` for one text: a loop over a few words takes less time than forty calls of numpy,
         and one sentence is what is read most often when time matters."""
         word_begins, piece_begins = parts.begins
-        places, ids, before = array("q"), array("i", [self._begin]), 0
+        starts, ends, firsts = parts.words
+        places: tuple[list[int], ...] = ([], [], [])
+        first, start, end = places
+        ids, before = array("i", [self._begin]), 0
         for part in split:
             number = parts.index[part]
-            passed = len(ids)
             for word in range(word_begins[number], word_begins[number + 1]):
-                start, end, first = (column[word] for column in parts.words)
-                places.extend((before + start, before + end, passed + first))
+                first.append(len(ids) + firsts[word])
+                start.append(before + starts[word])
+                end.append(before + ends[word])
             ids.extend(parts.pieces[piece_begins[number] : piece_begins[number + 1]])
             before += len(part) + 1
         ids.append(self._end)
-        starts, ends, first = np.array(places, np.int64).reshape(-1, 3).T
-        offsets, counts = np.array([0, len(ids)], np.int64), np.array([len(first)], np.int64)
-        return Encoded(
-            Ragged(offsets, {"ids": np.array(ids, np.int32)}, {}), counts, first, starts, ends
-        )
-
-
-def _words_of(
-    parts: Sequence[str], pretokenized: bool
-) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """The words of parts, read at once: none goes beyond a space.
-
-    Args:
-        parts: strings without spaces.
-        pretokenized: white space alone separates words.
-
-    Returns:
-        The words of all, where each begins and ends in its part, and how many each part has.
-    """
-    joined = " ".join(parts)
-    spans = find_words(joined, pretokenized)
-    clean = _without_surrogates(joined)
-    words = [clean[start:end] for start, end in spans]
-    starts, ends = np.array(spans, np.int64).reshape(-1, 2).T
-    begins = np.cumsum([0, *(len(part) + 1 for part in parts[:-1])])
-    part_of = np.searchsorted(begins, starts, "right") - 1
-    base = begins[part_of]
-    return words, starts - base, ends - base, np.bincount(part_of, minlength=len(parts))
+        offsets, counts = np.array([0, len(ids)]), np.array([len(first)])
+        rows = Ragged(offsets, {"ids": np.frombuffer(ids, np.int32)}, {})
+        return Encoded(rows, counts, *np.array(places, np.int64))
 
 
 def _before(sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -45,25 +45,27 @@ def inside_table(tags: Sequence[str]) -> list[int]:
     return found
 
 
-def find_spans(
-    tags: np.ndarray, edges: np.ndarray, begins: np.ndarray, outside: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The entities of many texts.
+def find_spans(tags: np.ndarray, begins: np.ndarray, outside: int) -> list[tuple[int, int]]:
+    """The entities of one text.
 
     Args:
-        tags: `(words,)` indices of tags, of all texts.
-        edges: `(texts + 1,)` where each text's words begin, and the end of the last.
+        tags: `(words,)` indices of tags.
         begins: of `begin_table`.
         outside: the index of `O`.
 
     Returns:
-        `(entities,)` int64 each: the first word of each entity, and its last.
+        The first word of each entity and the one after its last.
     """
-    before = np.roll(tags, 1)
-    starts = edges[:-1]
-    before[starts[starts < len(tags)]] = outside
-    begin = begins[before, tags]
-    inside = tags != outside
-    goes_on = np.zeros_like(inside)
-    goes_on[:-1] = inside[1:] & ~begin[1:]
-    return np.flatnonzero(begin), np.flatnonzero(inside & ~goes_on)
+    spans, start, before = [], -1, outside
+    for number, tag in enumerate(tags):
+        if tag == before == outside:  # as most words are
+            continue
+        if start >= 0 and (tag == outside or begins[before][tag]):
+            spans.append((start, number))
+            start = -1
+        if begins[before][tag]:
+            start = number
+        before = tag
+    if start >= 0:
+        spans.append((start, len(tags)))
+    return spans

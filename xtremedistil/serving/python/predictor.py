@@ -5,6 +5,7 @@ where it stands farthest from an edge, and a class from the mean of the windows'
 raw text are found as `words` says.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -37,14 +38,14 @@ _CONTEXT_OF_ERRORS = 60
 
 
 class _Found(NamedTuple):
-    """What the network said of texts, word by word: indices of tags, scores and characters, each
-    `(words,)`; and `(texts + 1,)` where each text's words begin, with the end of the last."""
+    """What the network said of texts, word by word: indices of tags, scores and characters; and
+    where each text's words begin, with the end of the last."""
 
-    tags: np.ndarray
-    scores: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    edges: np.ndarray
+    tags: list[int]
+    scores: list[float]
+    starts: list[int]
+    ends: list[int]
+    edges: list[int]
 
 
 class Predictor:
@@ -186,9 +187,10 @@ class Predictor:
         Returns:
             `(asked, classes)`.
         """
-        lengths = rows.lengths.astype(np.int32)
-        if len(rows) == 1 and lengths[0] <= self.window:  # nothing to sort or to pad
+        if len(rows) == 1 and rows.offsets[1] <= self.window:  # nothing to sort or to pad
+            lengths = rows.offsets[1:].astype(np.int32)
             return logits_at(self.network, rows.pieces["ids"][None], lengths, places)
+        lengths = rows.lengths.astype(np.int32)
         text_of = np.repeat(np.arange(len(rows)), counts)
         position = places - rows.offsets[text_of]
         if lengths.max(initial=0) > self.window:
@@ -220,9 +222,7 @@ class Predictor:
             raise ConfigError(f"this student {names[self.task]}. Received: task={self.task}")
 
     def _find(self, texts: list[str], encoded: Encoded) -> "_Found":
-        rows, counts = encoded.rows, encoded.counts
-        first = np.repeat(rows.offsets[:-1], counts) + encoded.first
-        logits = self._logits_at(rows, first, counts)
+        logits = self._logits_at(encoded.rows, encoded.places, encoded.counts)
         probabilities = _softmax(logits[:, self.codec.labels.entity_ids])
         tags, scores = probabilities.argmax(axis=1), probabilities.max(axis=1, initial=0)
         continues = self._continues(encoded, logits)
@@ -230,8 +230,13 @@ class Predictor:
             owner = np.maximum.accumulate(np.where(continues, 0, np.arange(len(tags))))
             tags = np.where(continues, self._inside[tags[owner]], tags)
             scores = scores[owner]
-        edges = np.append(0, np.cumsum(counts))
-        return _Found(tags, scores, encoded.starts, encoded.ends, edges)
+        return _Found(
+            tags.tolist(),
+            scores.tolist(),
+            encoded.starts.tolist(),
+            encoded.ends.tolist(),
+            [*itertools.accumulate(encoded.counts.tolist(), initial=0)],
+        )
 
     def _continues(self, encoded: Encoded, logits: np.ndarray) -> np.ndarray:
         """`(words,)` bool: which words go on where the one before ends, and are for the network
@@ -248,32 +253,26 @@ class Predictor:
 
     def _entities(self, texts: list[str], found: "_Found") -> list[list[Entity]]:
         types, (_, begins, outside) = self._types, self._decoding
-        first, last = find_spans(found.tags, found.edges, begins, outside)
-        words = last - first + 1
-        sums = np.bincount(
-            np.repeat(np.arange(len(words)), words), found.scores[ranges(first, words)]
-        )
-        columns = (
-            np.searchsorted(found.edges, first, "right") - 1,
-            found.tags[first],
-            found.starts[first],
-            found.ends[last],
-            sums / words,
-        )
-        entities: list[list[Entity]] = [[] for _ in texts]
-        for number, tag, start, end, score in zip(*(c.tolist() for c in columns), strict=True):
-            inside = texts[number][start:end]
-            entities[number].append(Entity(types[tag], inside, start, end, score))
+        entities = []
+        for text, a, b in zip(texts, found.edges, found.edges[1:], strict=False):
+            tags, scores = found.tags[a:b], found.scores[a:b]
+            inside = []
+            for i, j in find_spans(tags, begins, outside):
+                start, end = found.starts[a + i], found.ends[a + j - 1]
+                score = sum(scores[i:j]) / (j - i)
+                inside.append(Entity(types[tags[i]], text[start:end], start, end, score))
+            entities.append(inside)
         return entities
 
     def _tagged(self, texts: list[str], found: "_Found") -> list[Tagged]:
-        names = [self._decoding[0][tag] for tag in found.tags.tolist()]
-        spans = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
-        scores, edges = found.scores.tolist(), found.edges.tolist()
+        names = [self._decoding[0][tag] for tag in found.tags]
+        spans = list(zip(found.starts, found.ends, strict=True))
         entities = self._entities(texts, found)
         return [
-            Tagged(text, spans[a:b], names[a:b], scores[a:b], inside)
-            for text, a, b, inside in zip(texts, edges, edges[1:], entities, strict=False)
+            Tagged(text, spans[a:b], names[a:b], found.scores[a:b], inside)
+            for text, a, b, inside in zip(
+                texts, found.edges, found.edges[1:], entities, strict=False
+            )
         ]
 
     @cached_property
@@ -282,11 +281,11 @@ class Predictor:
         return entity_types(self._decoding[0])
 
     @cached_property
-    def _decoding(self) -> tuple[list[str], np.ndarray, int]:
+    def _decoding(self) -> tuple[list[str], list[list[bool]], int]:
         """Names of the tags that decoding may choose, where entities begin, and which tag is O."""
         labels = self.codec.labels
         names = [labels.names[i] for i in labels.entity_ids]
-        return names, begin_table(names), names.index(OUTSIDE)
+        return names, begin_table(names).tolist(), names.index(OUTSIDE)
 
     @cached_property
     def _inside(self) -> np.ndarray:
