@@ -241,12 +241,15 @@ def encode_labeled(
         DataError: a label that `labels` does not hold.
     """
     kept, texts = [], []
+    known = set(labels.names)
+
+    def classes_of(example: Example) -> list[int]:
+        unknown = next((i for i, tag in enumerate(example.tags) if tag not in known), 0)
+        return labels.encode(example.tags, f"{example.path}:{example.line_of(unknown)}")
 
     def words() -> Iterator[list[str]]:
         for example in examples:
-            kept.append(
-                (languages.index(example.language), labels.encode(example.tags, example.where))
-            )
+            kept.append((languages.index(example.language), classes_of(example)))
             texts.append(sentence_hash(example.words))
             yield example.words
 

@@ -9,7 +9,7 @@ from absl import logging
 
 from xtremedistil.data.formats import names, records
 from xtremedistil.data.formats.example import Example, Rules
-from xtremedistil.data.formats.head import PROBED_LINES, Head
+from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.table_layout import are_labels, find_classified
 from xtremedistil.data.lines import line_error, read_lines
 from xtremedistil.runtime.errors import DataError
@@ -103,7 +103,7 @@ def _rows_of(head: Head) -> list[Row]:
         rows = list(csv.reader((f"{line}\n" for line in head.filled), delimiter=delimiter))
     except csv.Error:
         return []
-    return rows[:-1] if len(rows) > 2 and len(head.lines) >= PROBED_LINES else rows
+    return rows[:-1] if len(rows) > 2 and head.is_cut else rows
 
 
 def _rows(path: str) -> Iterator[tuple[int, Row]]:
@@ -116,7 +116,7 @@ def _rows(path: str) -> Iterator[tuple[int, Row]]:
             latest, opening = number, opening or line
             yield f"{line}\n"
 
-    first = [line for _, line in itertools.islice(read_lines(path), PROBED_LINES)]
+    first = [line for _, line in first_of(read_lines(path))]
     if not any(line.strip() for line in first):
         return
     reader = csv.reader(lines(), delimiter=_delimiter(first), strict=True)
@@ -135,8 +135,7 @@ def _rows(path: str) -> Iterator[tuple[int, Row]]:
 
 
 def _head_rows(path: str) -> list[Row]:
-    rows = itertools.islice(_rows(path), PROBED_LINES)
-    return [row for _, row in rows if any(cell.strip() for cell in row)]
+    return [row for _, row in first_of(_rows(path)) if any(cell.strip() for cell in row)]
 
 
 def _records(path: str, header: Row | None) -> Iterator[tuple[int, records.Record]]:

@@ -1,12 +1,11 @@
 """Classification TSV: `text<TAB>label` or `label<TAB>text`, with or without a header."""
 
-import itertools
 from collections.abc import Iterator
 
 from absl import logging
 
 from xtremedistil.data.formats.example import Example, Rules
-from xtremedistil.data.formats.head import PROBED_LINES, Head
+from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.table_layout import find_classified
 from xtremedistil.data.lines import line_error, read_lines
 from xtremedistil.tokenization.words import split_words
@@ -23,7 +22,7 @@ def recognise(head: Head) -> bool:
 
 def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Texts with their classes."""
-    head = itertools.islice(read_lines(path), PROBED_LINES)
+    head = first_of(read_lines(path))
     rows = [(number, line.split("\t")) for number, line in head if line.strip()]
     if not rows:
         return
