@@ -25,6 +25,15 @@ def shared_data() -> str:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> str:
+    """The folder of small data folders as people have them, where it is."""
+    folder = os.path.join(SHARED, "cases")
+    if not os.path.isdir(folder):
+        pytest.skip("no folders of cases beside this checkout (../shared/cases)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def minilm(tmp_path_factory) -> str:
     """The folder of a real pretrained BERT, where it can be had."""
     tool = os.path.join(SHARED, "tools", "fetch-minilm")

@@ -1,5 +1,6 @@
 """A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
 
+import pytest
 from fuzz import fuzz_bundle, fuzz_readers, fuzz_tokenizers
 
 
@@ -7,6 +8,13 @@ def test_broken_data_files_are_read_or_refused():
     counts = fuzz_readers.run(cases=400, seed=1)
     assert counts["read"] > 20
     assert counts["refused"] > 200
+
+
+@pytest.mark.parametrize("kind", sorted(set(fuzz_readers.MAKERS) - {"columns"}))
+def test_broken_records_are_read_or_refused(kind):
+    counts = fuzz_readers.run(cases=150, seed=1, kind=kind)
+    assert counts["read"] > 10
+    assert counts["refused"] > 50
 
 
 def test_altered_student_folders_are_loaded_or_refused():

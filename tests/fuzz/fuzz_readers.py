@@ -3,7 +3,10 @@
 PYTHONPATH=.:tests python tests/fuzz/fuzz_readers.py --cases=10000 --seed=0
 """
 
+import csv
 import gzip
+import io
+import json
 import lzma
 import os
 import tempfile
@@ -13,8 +16,10 @@ from fuzz.many_cases import main, run_cases
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import detect_format
+from xtremedistil.data.formats.registry import FORMATS
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.data.sources import Reader, Source
+from xtremedistil.data.sources import Reader, Source, rules_of
+from xtremedistil.data.tag_schemes import SCHEMES
 from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.registry import open_tokenizer
 
@@ -34,6 +39,7 @@ WORDS = [
     "",
 ]
 TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-", "B-", "X", "en:O", "de:B-ORG", "[PAD]", "-", ""]
+FIELDS = ["text", "tokens", "label", "ner_tags", "entities", "satz", ""]
 SEPARATORS = ["\t", " ", "\t\t", "  ", "", "\u2028"]
 ENDS = ["\n", "\r\n", "\r", "\n\n", "\x00\n", "\n \n"]
 
@@ -41,11 +47,93 @@ ENDS = ["\n", "\r\n", "\r", "\n\n", "\x00\n", "\n \n"]
 def sensible(rng: np.random.Generator) -> bytes:
     """A file that is nearly right."""
     lines = []
+    strict = rng.random() < 0.4  # a table without gaps
+    words_of, tags_of = (WORDS[:7], TAGS[:4]) if strict else (WORDS, TAGS)
+    separators, ends = (SEPARATORS[:1], ENDS[:4]) if strict else (SEPARATORS, ENDS)
     for _ in range(rng.integers(1, 30)):
-        many = int(rng.integers(1, 6)) if rng.random() < 0.5 else 1
-        words, tags = (" ".join(rng.choice(names, many)) for names in (WORDS, TAGS))
-        lines.append(words + rng.choice(SEPARATORS) + tags + rng.choice(ENDS))
+        many = int(rng.integers(1, 6)) if not strict and rng.random() < 0.5 else 1
+        words, tags = (" ".join(rng.choice(names, many)) for names in (words_of, tags_of))
+        lines.append(words + rng.choice(separators) + tags + rng.choice(ends))
     return "".join(lines).encode("utf-8")
+
+
+def value(rng: np.random.Generator) -> object:
+    """What a field of a record may hold, and what it may not."""
+    start, end = sorted(rng.integers(-1, 12, 2).tolist())
+    words = rng.choice(WORDS, 3).tolist()
+    spans = [[start, end, "PER"], {"start": start, "end": end, "label": "LOC"}, [start], None]
+    values = [
+        " ".join(words),
+        words,
+        rng.choice(TAGS, 3).tolist(),
+        spans[: int(rng.integers(0, 4))],
+        start,
+        True,
+        1.5,
+        None,
+        {},
+    ]
+    return values[int(rng.integers(len(values)))]
+
+
+def json_lines(rng: np.random.Generator) -> bytes:
+    """Records that are nearly alike."""
+    names = rng.choice(FIELDS, int(rng.integers(1, 4))).tolist()
+    lines = []
+    for _ in range(rng.integers(1, 20)):
+        record = {name: value(rng) for name in names}
+        if rng.random() < 0.8:
+            record |= {"text": " ".join(rng.choice(WORDS, 4)), "label": [[0, 3, "PER"]]}
+        lines.append(json.dumps(record, ensure_ascii=bool(rng.random() < 0.5)))
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def table(rng: np.random.Generator) -> bytes:
+    """CSV, quoted where it must be, or not."""
+    file = io.StringIO()
+    quoting = csv.QUOTE_ALL if rng.random() < 0.3 else csv.QUOTE_MINIMAL
+    writer = csv.writer(file, delimiter=str(rng.choice(list(",;\t|"))), quoting=quoting)
+    headers = [["text", "label"], ["text", "tags"], ["Sentence #", "Word", "Tag"], ["a", "b"]]
+    writer.writerow(headers[int(rng.integers(4))])
+    width = int(rng.integers(1, 4)) if rng.random() < 0.3 else 2
+    for _ in range(rng.integers(1, 20)):
+        words = rng.choice([*WORDS, 'say "x"', "a,b", "a\nb", "x y"], width - 1).tolist()
+        writer.writerow([*words, str(rng.choice(TAGS))])
+    return file.getvalue().encode("utf-8")
+
+
+def fasttext(rng: np.random.Generator) -> bytes:
+    """Lines with labels, mostly one."""
+    lines = []
+    for _ in range(rng.integers(1, 20)):
+        labels = [f"__label__{tag}" for tag in rng.choice(TAGS, int(rng.random() < 0.95))]
+        lines.append(" ".join([*labels, *rng.choice(WORDS, 3)]) + str(rng.choice(ENDS[:3])))
+    return "".join(lines).encode("utf-8")
+
+
+def parquet(rng: np.random.Generator) -> bytes:
+    """A table in a file of row groups."""
+    import pyarrow
+    import pyarrow.parquet
+
+    number = int(rng.integers(1, 20))
+    texts = [" ".join(rng.choice(WORDS, 3)) for _ in range(number)]
+    columns = {"text": texts, "label": rng.integers(0, 3, number)}
+    if rng.random() < 0.5:
+        tags = [rng.choice(TAGS[:4], 3).tolist() for _ in texts]
+        columns = {"tokens": [["a", "b", "c"] for _ in texts], "ner_tags": tags}
+    target = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), target, row_group_size=5)
+    return target.getvalue()
+
+
+MAKERS = {
+    "columns": sensible,
+    "jsonl": json_lines,
+    "csv": table,
+    "fasttext": fasttext,
+    "parquet": parquet,
+}
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
@@ -88,11 +176,21 @@ def read(path: str, rng: np.random.Generator, tokenizer: Tokenizer) -> None:
     """Reads a file as training would."""
     task = str(rng.choice(["ner", "classification"]))
     unlabeled = bool(rng.random() < 0.3)
-    file_format = detect_format(path, task, unlabeled)
+    column = str(rng.choice(["", "", "", "1", "2", "text"]))
+    config = DataConfig(
+        task=task,
+        repair_iob2=bool(rng.random() < 0.5),
+        max_words=5000,
+        tag_scheme=str(rng.choice(["auto", *SCHEMES])) if rng.random() < 0.3 else "auto",
+        token_column=column,
+        tag_column=str(rng.choice(["", "2", "3"])) if column else "",
+        text_field=column,
+        tag_names=("O", "B-PER") if rng.random() < 0.2 else (),
+    )
+    file_format = detect_format(path, task, unlabeled, rules_of(config))
     if rng.random() < 0.3:  # the user names another
-        names = ["conll", "tsv", "text"] if task == "ner" else ["classification", "text"]
-        file_format = str(rng.choice(names))
-    config = DataConfig(task=task, repair_iob2=bool(rng.random() < 0.5), max_words=5000)
+        names = [name for name, made in FORMATS.items() if task in made.tasks]
+        file_format = str(rng.choice([*names, "text"]))
     reader, sources = Reader(config), [Source(path, "", file_format)]
     scan = reader.scan("train", sources)
     words = [example.words for example in reader.examples(sources)]
@@ -102,19 +200,20 @@ def read(path: str, rng: np.random.Generator, tokenizer: Tokenizer) -> None:
     assert len(scan) == len(words)
 
 
-def run(cases: int, seed: int) -> dict[str, int]:
-    """Tries so many files; see `run_cases`."""
+def run(cases: int, seed: int, kind: str = "columns") -> dict[str, int]:
+    """Tries so many files of a kind of `MAKERS`; see `run_cases`."""
     tokenizer = open_tokenizer(vocabulary_dir())
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "train.tsv")
 
         def try_one(rng: np.random.Generator) -> None:
             with open(path, "wb") as file:
-                file.write(packed(damaged(sensible(rng), rng), rng))
+                content = MAKERS[kind](rng)
+                file.write(packed(damaged(content, rng) if rng.random() < 0.8 else content, rng))
             read(path, rng, tokenizer)
 
         return run_cases("read", try_one, cases, seed, MEMORY)
 
 
 if __name__ == "__main__":
-    main(__doc__, run)
+    main(__doc__, lambda cases, seed: {kind: run(cases, seed, kind) for kind in MAKERS})

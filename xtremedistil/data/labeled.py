@@ -246,11 +246,12 @@ def encode_labeled(
     """
     kept, texts, beginnings = [], [], []
 
+    def classes_of(example: Example) -> list[int]:
+        return labels.encode(example.tags, lambda i: f"{example.path}:{example.line_of(i)}")
+
     def words() -> Iterator[list[str]]:
         for example in examples:
-            kept.append(
-                (languages.index(example.language), labels.encode(example.tags, example.where))
-            )
+            kept.append((languages.index(example.language), classes_of(example)))
             texts.append(sentence_hash(example.words))
             if labels.joins_neighbours:
                 beginnings.append([IOB2.part(tag).role == BEGIN for tag in example.tags])

@@ -6,7 +6,7 @@ ready-made teacher keeps its own labels, which
 mostly have no markers: pieces that would need one are then left out of label and logit losses.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,24 +124,24 @@ class LabelSet:
         out[0], out[-1] = self.marker(CLS), self.marker(SEP)
         return out
 
-    def encode(self, tags: Sequence[str], where: str) -> list[int]:
+    def encode(self, tags: Sequence[str], where: Callable[[int], str]) -> list[int]:
         """The ids of tags or of a class.
 
         Args:
             tags: names; of tags those of IOB2, whatever the scheme of this set.
-            where: file and line, for the error.
+            where: from the number of a tag to its file and line, for the error.
 
         Raises:
             DataError: a name is not in the set, or is a marker.
         """
         spelled = tags if self.scheme is IOB2 else self.scheme.respell(tags)
         ids = []
-        for tag, own in zip(tags, spelled, strict=True):
+        for number, (tag, own) in enumerate(zip(tags, spelled, strict=True)):
             i = self._index.get(own)
             if i is None and self.scheme.between:  # a type that has no tag for a beginning
                 i = self._index.get(self.scheme.tag(INSIDE, self.scheme.part(own).type))
             if i is None or (self.task == "ner" and own in MARKERS):
-                raise DataError(self._unknown(tag, where))
+                raise DataError(self._unknown(tag, where(number)))
             ids.append(i)
         return ids
 

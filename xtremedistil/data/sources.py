@@ -5,7 +5,6 @@ import array
 import dataclasses
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.file_names import one_file, stem, transfer_paths
 from xtremedistil.data.formats import (
     AUTO,
     Example,
@@ -21,7 +21,6 @@ from xtremedistil.data.formats import (
     read_examples,
     recognise_scheme,
 )
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.tag_schemes import IOB2
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
@@ -33,7 +32,6 @@ SPLIT_NAMES = {
     "test": ("test",),
     "transfer": ("transfer", "unlabeled"),
 }
-_SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 _NO_LANGUAGES = ("data", "default", "plain_text")  # folders of data sets on the hub
 MAX_LANGUAGES, MAX_LABELS = 1000, 10_000  # more are a mistake, and would not fit 16 bits
 
@@ -107,26 +105,6 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     return sources
 
 
-def transfer_paths(given: Iterable[str]) -> list[str]:
-    """The files that paths, folders and patterns name, in order.
-
-    Raises:
-        DataError: a folder or a pattern holds no file.
-    """
-    found = []
-    for path in filter(None, given):
-        is_pattern = not files.exists(path) and any(c in path for c in "*?[")
-        if not (is_pattern or files.is_folder(path)):
-            found.append(path)
-            continue
-        inside = files.match(path if is_pattern else os.path.join(path, "*"))
-        own = [p for p in inside if not files.is_folder(p)]
-        if not own:
-            raise DataError(f"{path}: no file is there (--transfer_file). Received: {path!r}")
-        found += own
-    return found
-
-
 def _text_format(path: str, config: DataConfig) -> str:
     return detect_format(path, config.task, unlabeled=True, rules=rules_of(config))
 
@@ -148,33 +126,9 @@ def _collect(
     names = [n for n in files.list_folder(folder) if not files.is_folder(os.path.join(folder, n))]
     for split, stems in SPLIT_NAMES.items():
         kind = _text_format if split == "transfer" else _labeled_format
-        for name in _one_file(folder, split, [n for n in names if _stem(n) in stems]):
+        for name in one_file(folder, split, [n for n in names if stem(n) in stems]):
             path = os.path.join(folder, name)
             sources[split].append(Source(path, language, kind(path, config)))
-
-
-def _stem(name: str) -> str:
-    """The split that a file name begins with: `train.tsv`, `train-00000-of-00002.parquet`."""
-    return _SHARD.sub("", name.split(".")[0])
-
-
-def _one_file(folder: str, split: str, found: list[str]) -> list[str]:
-    """The file of a split, or all of its numbered parts.
-
-    Raises:
-        DataError: there are several files, or a part is missing.
-    """
-    parts = [match for name in found if (match := _SHARD.search(name.split(".")[0]))]
-    if len(found) > 1 and len(parts) < len(found):
-        raise DataError(f"{folder}: one {split} file is wanted. Received: {', '.join(found)}")
-    if parts and {(int(p[1]), int(p[2])) for p in parts} != {
-        (i, int(parts[0][2])) for i in range(int(parts[0][2]))
-    }:
-        raise DataError(
-            f"{folder}: parts of the {split} file are missing: it has {int(parts[0][2])}. "
-            f"Received: {listed(found)}"
-        )
-    return found
 
 
 def _is_split(folder: str) -> bool:

@@ -105,7 +105,7 @@ def _without_letters(tags: frozenset[str]) -> str:
             "--tag_scheme=io."
         )
     likely = sum(_TYPE.fullmatch(name) is not None for name in types)
-    if len(types) > _MOST_TYPES or "O" not in tags or likely * 2 <= len(types):
+    if len(types) > _MOST_TYPES or "O" not in tags or likely * 2 < len(types):
         return IOB2  # whose rules name the first
     return IO  # whose rules name those that are no types
 

@@ -5,6 +5,7 @@ not for serving: use TF Serving or ONNX Runtime for that.
 """
 
 import html
+import io
 import json
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from xtremedistil.data.lines import lines_of
 from xtremedistil.runtime.errors import DataError, XtremeDistilError
 from xtremedistil.serving.python.answers import Classified, Tagged
 from xtremedistil.serving.python.entities import entity_types
@@ -100,7 +102,7 @@ class Demo:
         """The whole page; None is the first visit. A class is that of the whole text; entities are
         found line by line, as `predict` does."""
         ner = next(iter(self.models.values())).task == "ner"
-        texts = (text or "").split("\n") if ner else [text or ""]
+        texts = _lines(text or "") if ner else [text or ""]
         sections = []
         for name, (found, milliseconds) in self.answers(texts).items() if text else ():
             types = sorted(_types(self.models[name])) if ner else []
@@ -113,6 +115,13 @@ class Demo:
         shown = _EXAMPLE if text is None else text
         filled = _PAGE.replace("@ANSWERS@", "\n".join(sections))
         return filled.replace("@TEXT@", html.escape(shown), 1)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text as training and `predict` read them."""
+    return [
+        line for _, line in lines_of(io.BytesIO(text.encode("utf-8", "replace")), "text", False)
+    ]
 
 
 def _types(predictor: Predictor) -> set[str]:

@@ -6,12 +6,11 @@ silently.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 
 from xtremedistil.data import tag_schemes
 from xtremedistil.data.formats.example import AS_WRITTEN, Example, Rules, check_words, in_iob2
-from xtremedistil.data.formats.head import PROBED_LINES, Head
+from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.registry import FORMATS
 from xtremedistil.data.formats.tables import is_table
 from xtremedistil.data.lines import check_is_file, read_lines
@@ -44,7 +43,7 @@ def detect_format(path: str, task: str, unlabeled: bool = False, rules: Rules = 
         magic = file.read(8)
     lines = ()
     if not is_table(magic):
-        lines = tuple(line for _, line in itertools.islice(read_lines(path), PROBED_LINES))
+        lines = tuple(line for _, line in first_of(read_lines(path)))
     head = Head(path, magic, lines, unlabeled, _for_task(rules, task))
     if not unlabeled and not head.filled and not is_table(magic):
         raise DataError(f"{path}: the file is empty.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from xtremedistil.data.formats import names
 from xtremedistil.data.formats.example import Example, Rules, listed
-from xtremedistil.data.formats.head import PROBED_LINES, Head, columns_of
+from xtremedistil.data.formats.head import Head, columns_of, first_of
 from xtremedistil.data.lines import line_error, read_lines
 from xtremedistil.data.tag_schemes import is_prefixed
 from xtremedistil.runtime.errors import DataError
@@ -90,7 +90,7 @@ def _find_layout(path: str, rules: Rules) -> _Layout:
     """The layout of a file, by its first lines and by what the user says."""
     rows, numbers, starts = [], [], []  # starts: of sentences, among the rows
     begins = True
-    for number, line in itertools.islice(read_lines(path), PROBED_LINES):
+    for number, line in first_of(read_lines(path)):
         if not line.strip() or line.startswith(_DOCUMENT):
             begins = True
         elif not (begins and line.startswith("#")):

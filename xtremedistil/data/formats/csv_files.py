@@ -9,12 +9,12 @@ from absl import logging
 
 from xtremedistil.data.formats import names, records
 from xtremedistil.data.formats.example import Example, Rules
-from xtremedistil.data.formats.head import PROBED_LINES, Head
+from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.table_layout import are_labels, find_classified
 from xtremedistil.data.lines import line_error, read_lines
 from xtremedistil.runtime.errors import DataError
 
-_DELIMITERS = ",;|\t"
+_DELIMITERS = "\t;|,"
 _QUOTED = re.compile(r'(?:^|[,;|\t])"(?:[^"]|"")*"(?=[,;|\t]|$)')
 _SENTENCES = frozenset({"sentence #", "sentence_id", "sent_id", "sentence_number", "sentence_no"})
 _KNOWN = names.TEXT_NAMES | names.TOKEN_NAMES
@@ -87,22 +87,23 @@ def _has_doubled_quotes(head: Head) -> bool:
     )
 
 
-def _delimiter(first: str) -> str:
-    """The one that a first line has most often, outside of its quotes."""
-    bare = "".join(first.split('"')[::2])
-    return max(_DELIMITERS, key=bare.count)
+def _delimiter(lines: Sequence[str]) -> str:
+    """The one that all first lines have as often, outside of quotes; else the first line's."""
+    bare = ["".join(line.split('"')[::2]) for line in lines if line.strip()]
+    even = [d for d in _DELIMITERS if bare[0].count(d) and len({b.count(d) for b in bare}) == 1]
+    return even[0] if even else max(_DELIMITERS, key=bare[0].count)
 
 
 def _rows_of(head: Head) -> list[Row]:
     """The first rows but for the last one, which may be cut off."""
     if not head.first:
         return []
-    delimiter = _delimiter(head.first)
+    delimiter = _delimiter(head.filled)
     try:
         rows = list(csv.reader((f"{line}\n" for line in head.filled), delimiter=delimiter))
     except csv.Error:
         return []
-    return rows[:-1] if len(rows) > 2 and len(head.lines) >= PROBED_LINES else rows
+    return rows[:-1] if len(rows) > 2 and head.is_cut else rows
 
 
 def _rows(path: str) -> Iterator[tuple[int, Row]]:
@@ -115,11 +116,10 @@ def _rows(path: str) -> Iterator[tuple[int, Row]]:
             latest, opening = number, opening or line
             yield f"{line}\n"
 
-    source = lines()
-    first = next(source, None)
-    if first is None:
+    first = [line for _, line in first_of(read_lines(path))]
+    if not any(line.strip() for line in first):
         return
-    reader = csv.reader(itertools.chain([first], source), delimiter=_delimiter(first), strict=True)
+    reader = csv.reader(lines(), delimiter=_delimiter(first), strict=True)
     start = 1
     while True:
         opening = ""
@@ -127,7 +127,7 @@ def _rows(path: str) -> Iterator[tuple[int, Row]]:
             row = next(reader, None)
         except csv.Error as error:
             rule = f"not valid CSV ({error}): a quote that is not doubled, or is never closed?"
-            raise line_error(path, start, rule, line=opening or first) from error
+            raise line_error(path, start, rule, line=opening) from error
         if row is None:
             return
         yield start, row
@@ -135,8 +135,7 @@ def _rows(path: str) -> Iterator[tuple[int, Row]]:
 
 
 def _head_rows(path: str) -> list[Row]:
-    rows = itertools.islice(_rows(path), PROBED_LINES)
-    return [row for _, row in rows if any(cell.strip() for cell in row)]
+    return [row for _, row in first_of(_rows(path)) if any(cell.strip() for cell in row)]
 
 
 def _records(path: str, header: Row | None) -> Iterator[tuple[int, records.Record]]:

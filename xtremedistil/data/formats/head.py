@@ -1,15 +1,32 @@
 """The beginning of a file, by which its format is told."""
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from xtremedistil.data.formats.example import Rules
 from xtremedistil.data.tag_schemes import is_prefixed
 
-PROBED_LINES = 200
+PROBED = 200  # lines, or rows
+PROBED_CHARACTERS = 1 << 22  # fewer lines where they are long
 LANGUAGE_PREFIX = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]+)*):(?=O$|[BIESLU]-)")
 _TYPE = re.compile(r"[A-Z][\w-]*")
+
+
+_T = TypeVar("_T", bound=Sized)
+
+
+def first_of(numbered: Iterable[tuple[int, _T]]) -> Iterator[tuple[int, _T]]:
+    """The first lines or rows of a file, with their numbers: as many as are probed."""
+    room = PROBED_CHARACTERS
+    for number, item in itertools.islice(numbered, PROBED):
+        yield number, item
+        room -= len(item) if isinstance(item, str) else sum(map(len, item))
+        if room < 0:
+            return
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,11 @@ class Head:
     def filled(self) -> tuple[str, ...]:
         """The lines that hold more than white space."""
         return tuple(line for line in self.lines if line.strip())
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the file goes on."""
+        return len(self.lines) >= PROBED or sum(map(len, self.lines)) > PROBED_CHARACTERS
 
     @property
     def first(self) -> str:
