@@ -71,6 +71,12 @@ class Opened:
                 f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
                 f"Received: teacher={config.teacher.teacher!r}"
             )
+        if config.teacher.label_map and not self.ready_teacher:
+            raise ConfigError(
+                "--label_map renames the labels of a teacher that is used as it is; one that is "
+                "fine-tuned has those of the data. Received: "
+                f"label_map={config.teacher.label_map!r} finetune={config.teacher.finetune}"
+            )
         if config.teacher.teacher_per_language and self.ready_teacher:
             raise ConfigError(
                 "--teacher_per_language fine-tunes: a teacher that already has a head for the task "
