@@ -11,7 +11,6 @@ from xtremedistil.experiments.run_parts import RunParts
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.runtime.workers import ALONE, Workers
-from xtremedistil.serving.graph.registry import check_graph
 from xtremedistil.students.embeddings import check_dimension
 from xtremedistil.teachers.teacher import check_layer, open_checkpoint
 
@@ -90,8 +89,6 @@ class Opened:
         check_dimension(
             config.student.embeddings, config.student.embedding_dim, shape.embedding_width
         )
-        if config.run.export and config.run.stage == "all" and not self.strategy.per_language:
-            check_graph(self.checkpoint.tokenizer)
         if config.student.vector_file and not files.exists(config.student.vector_file):
             raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
 
