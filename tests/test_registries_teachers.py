@@ -17,9 +17,8 @@ import xtremedistil
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.experiments.main import execute
-from xtremedistil.experiments.run import Run
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError, CheckpointError, ConfigError
+from xtremedistil.runtime.errors import ArtifactError, CheckpointError
 from xtremedistil.serving.exports.export import ExportOptions, export
 from xtremedistil.serving.graph.registry import GRAPH_TOKENIZERS, graph_tokenizer
 from xtremedistil.serving.graph.saved_model import answer_texts, export_saved_model
@@ -238,12 +237,19 @@ def test_an_onnx_export_of_its_student(finished, tmp_path):
     assert "(0 and 1 having changed places), from <s> to </s>" in meaning
 
 
-def test_without_a_graph_there_is_no_saved_model(finished, data, teacher, tmp_path):
-    message = r"kind wordpiece, unigram; .*--noexport.*Received: tokenizer=letters"
-    with pytest.raises(ConfigError, match=message):
-        Run(small(data, tmp_path / "out", teacher=teacher))
-    with pytest.raises(ConfigError, match=message):
-        export_saved_model(f"{finished[0]}/student", str(tmp_path / "saved_model"))
+def test_without_a_graph_the_saved_model_reads_ids(finished, tmp_path, caplog):
+    folder = str(tmp_path / "saved_model")
+    found = export(ExportOptions(f"{finished[0]}/student", folder))
+    assert found["max_logit_difference"] < 1e-5
+    assert "tokenizers of kind letters do: the SavedModel reads ids" in caplog.text
+    card = files.read_json(f"{folder}/card.json")
+    assert (set(card["inputs"]), set(card["outputs"])) == ({"ids"}, {"logits"})
+    assert answer_texts(folder, TEXTS) is None
+    student = xtremedistil.load(finished[0], "keras")
+    ids = student.codec.rows[next(student.codec.tokenizer.encode([TEXTS[0].split()])).ids][None]
+    answer = tf.saved_model.load(folder)
+    served = answer.signatures["serving_default"](tf.constant(ids))["logits"]
+    np.testing.assert_allclose(served, student.network(ids, np.array(ids.shape[1:])), atol=1e-5)
 
 
 def test_with_a_graph_the_saved_model_answers_alike(finished, monkeypatch, tmp_path):

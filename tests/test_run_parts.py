@@ -54,6 +54,7 @@ CASES = {
     "teacher": ("READY", EVERYTHING, {}),
     "finetune": ("always", EVERYTHING, {"teacher": "READY"}),
     "strip_accents": ("yes", EVERYTHING, {}),
+    "label_map": ("MAP", EVERYTHING, {"teacher": "READY"}),
     "teacher_epochs": (1, TEACHER, {}),
     "teacher_batch_size": (16, TEACHER, {}),
     "teacher_learning_rate": (1e-3, TEACHER, {}),
@@ -120,7 +121,12 @@ def places(tmp_path_factory):
         os.makedirs(top / name)
         german_and_hindi(top / name)
     shutil.rmtree(top / "other" / "hi")
-    for name, text in (("text", "ein Satz\n"), ("a.vec", "der 1 2\n"), ("b.vec", "der 1 3\n")):
+    for name, text in (
+        ("text", "ein Satz\n"),
+        ("a.vec", "der 1 2\n"),
+        ("b.vec", "der 1 3\n"),
+        ("map", "LOC=GPE\n"),
+    ):
         (top / name).write_text(text, encoding="utf-8")
     return {
         "DATA": str(top / "data"),
@@ -128,6 +134,7 @@ def places(tmp_path_factory):
         "TEXT": str(top / "text"),
         "VECTORS": str(top / "a.vec"),
         "OTHER": str(top / "b.vec"),
+        "MAP": str(top / "map"),
         "READY": tiny_bert.write(str(top / "ready"), labels=TAGS, lowercase=False),
     }
 

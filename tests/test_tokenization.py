@@ -72,6 +72,37 @@ def test_accents_follow_the_checkpoint_unless_forced(tmp_path):
     assert open_tokenizer(str(tmp_path / "cased"), "yes").strip_accents
 
 
+@pytest.mark.parametrize(
+    ("pieces", "setting", "lowercase", "said"),
+    [
+        (["Anna", "anna"], {}, False, "it is kept, as 1 of its 6 pieces have capitals"),
+        (["anna"], {}, True, ""),
+        (["ANNA", *(f"piece{i}" for i in range(2000))], {}, True, ""),  # one odd piece
+        (["Anna"], {"do_lower_case": True}, True, "which no text can ever reach"),
+        (["Anna"], {"do_lower_case": False}, False, ""),
+    ],
+)
+def test_casing_without_a_setting_is_the_vocabulary_s(
+    tmp_path, caplog, pieces, setting, lowercase, said
+):
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *pieces]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(setting))
+    assert open_tokenizer(str(tmp_path)).lowercase == lowercase
+    assert (said in caplog.text) if said else not caplog.text
+    caplog.clear()
+    content = {
+        "model": {"type": "WordPiece", "vocab": {piece: i for i, piece in enumerate(vocabulary)}},
+        "normalizer": {"type": "BertNormalizer", "strip_accents": None},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+    }
+    if setting:
+        content["normalizer"]["lowercase"] = setting["do_lower_case"]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    assert open_tokenizer(str(tmp_path)).lowercase == lowercase
+    assert (said in caplog.text) if said else not caplog.text
+
+
 def test_rules_survive_a_round_trip(tmp_path):
     tokenizer = dataclasses.replace(
         SAMPLE, strip_accents=True, max_word_characters=50, clean_text=False

@@ -93,6 +93,14 @@ class TeacherConfig(Checked):
         decides=("labeled", "teacher"),
         by_value=False,
     )
+    label_map: str = option(
+        "",
+        "File of lines OLD=NEW: other names for a ready-made teacher's labels (LABEL_3=B-LOC), or "
+        "for types of entities (GPE=LOC); without a NEW, O. Equal NEWs become one class.",
+        decides=("labeled", "teacher"),
+        by_value=False,
+        added_later=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -93,6 +93,8 @@ def prepare_labeled(
         chosen["train"] = _sparing(scans["train"], chosen, origin, held_out, config)
     if labels is None:
         labels = _labels(config, scans)
+    elif config.task == "classification":
+        labels = labels.named_after(scans["train"].labels, config.data_dir)
     languages = sorted({name for scan in scans.values() for name in scan.languages})
     per_language = {}
     for split, rows in chosen.items():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from absl import logging
 
 from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
 from xtremedistil.runtime.errors import CheckpointError, DataError
@@ -18,6 +19,11 @@ from xtremedistil.runtime.errors import CheckpointError, DataError
 PAD, CLS, SEP, CONTINUATION = "[PAD]", "[CLS]", "[SEP]", "X"
 MARKERS = (PAD, CLS, SEP, CONTINUATION)
 IGNORED = -1
+
+
+def unnamed(number: int) -> str:
+    """What the library that saves checkpoints calls a class without a name."""
+    return f"LABEL_{number}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,47 @@ class LabelSet:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether the names say nothing of the classes."""
+        return self.names == tuple(map(unnamed, range(len(self))))
+
+    def fits(self, other: "LabelSet") -> bool:
+        """Whether a head with these classes is one for other labels: the same, or as many if these
+        have no names."""
+        same_kind = (self.task, len(self)) == (other.task, len(other))
+        return self == other or (self.is_unnamed and same_kind)
+
+    def named_after(self, found: Iterable[str], where: str) -> "LabelSet":
+        """The classes of texts with the names that data has for them, if these have none: in order,
+        numbers by size.
+
+        Args:
+            found: every class that the data holds.
+            where: the data, for the error.
+
+        Raises:
+            DataError: there are more classes, or fewer.
+        """
+        names = sorted(set(found))
+        if all(name.isdecimal() for name in names):
+            names.sort(key=int)
+        if not self.is_unnamed or set(names) <= set(self.names):
+            return self
+        if len(names) != len(self):
+            raise DataError(
+                f"{where}: the teacher's head has {len(self)} classes without names, which stand "
+                "for those of the data if there are as many; --label_map names them. Received: "
+                f"{len(names)} classes, {', '.join(names[:20])}"
+            )
+        pairs = ", ".join(f"{own}={name}" for own, name in zip(self.names, names, strict=True))
+        logging.warning(
+            "the teacher's head does not name its classes: they are taken for the data's in "
+            "their order (%s). If that is not so, --label_map says how they are called",
+            pairs,
+        )
+        return LabelSet(tuple(names), self.task)
 
     @cached_property
     def entity_ids(self) -> np.ndarray:

@@ -11,7 +11,6 @@ from xtremedistil.experiments.run_parts import RunParts
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.runtime.workers import ALONE, Workers
-from xtremedistil.serving.graph.registry import check_graph
 from xtremedistil.students.embeddings import check_dimension
 from xtremedistil.teachers.teacher import check_layer, open_checkpoint
 
@@ -71,6 +70,12 @@ class Opened:
                 f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
                 f"Received: teacher={config.teacher.teacher!r}"
             )
+        if config.teacher.label_map and not self.ready_teacher:
+            raise ConfigError(
+                "--label_map renames the labels of a teacher that is used as it is; one that is "
+                "fine-tuned has those of the data. Received: "
+                f"label_map={config.teacher.label_map!r} finetune={config.teacher.finetune}"
+            )
         if config.teacher.teacher_per_language and self.ready_teacher:
             raise ConfigError(
                 "--teacher_per_language fine-tunes: a teacher that already has a head for the task "
@@ -84,8 +89,6 @@ class Opened:
         check_dimension(
             config.student.embeddings, config.student.embedding_dim, shape.embedding_width
         )
-        if config.run.export and config.run.stage == "all" and not self.strategy.per_language:
-            check_graph(self.checkpoint.tokenizer)
         if config.student.vector_file and not files.exists(config.student.vector_file):
             raise DataError(f"{config.student.vector_file}: no such file (--vector_file).")
 

@@ -238,10 +238,11 @@ def _export(run: Run, folder: str) -> str | None:
     return saved_model
 
 
-def _example(run: Run, saved_model: str) -> schema.AnsweredExample:
-    """A test sentence, as the exported student answers it."""
+def _example(run: Run, saved_model: str) -> schema.AnsweredExample | None:
+    """A test sentence, as the exported student answers it; None where that reads no text."""
     text = " ".join(test_examples(run)[0].words)
-    return schema.AnsweredExample(text=text, answer=answer_texts(saved_model, [text])[0])
+    answers = answer_texts(saved_model, [text])
+    return schema.AnsweredExample(text=text, answer=answers[0]) if answers else None
 
 
 # Speed and costs

@@ -30,7 +30,9 @@ def summary(results: RunResults) -> str:
     lines += ["", *_languages(teacher.score.per_language, student.score.per_language, word)]
     lines += ["", f"student      {student.folder}"]
     if results.saved_model:
-        lines += [f"SavedModel   {results.saved_model}", "", *_example(results.example)]
+        lines.append(f"SavedModel   {results.saved_model}")
+    if results.example:
+        lines += ["", *_example(results.example)]
     lines.append(
         f"\n{results.seconds / 60:.1f} minutes, {results.peak_memory_bytes / 2**30:.1f} GiB at the "
         "peak."

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.labels import LabelSet, unnamed
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, CheckpointError
 from xtremedistil.tokenization.registry import tokenizer_files
@@ -95,6 +95,11 @@ class Weights:
 
     def __contains__(self, name: str) -> bool:
         return self._find(name) is not None
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a tensor; None where there is no such one."""
+        found = self._find(name)
+        return None if found is None else found.shape
 
     def read(self, name: str) -> np.ndarray:
         """The values of a tensor, as float32.
@@ -219,28 +224,33 @@ def read_config(folder: str) -> tuple[dict[str, Any], str]:
     return content, path
 
 
-def head_labels(content: Mapping[str, Any], task: str, path: str) -> LabelSet | None:
-    """The classes of a checkpoint's head, or None where the head is for another task.
+def head_names(
+    content: Mapping[str, Any], task: str, classes: int, path: str
+) -> tuple[str, ...] | None:
+    """The names of the classes of a checkpoint's head, or None where the head is for another task.
 
     Args:
         content: of `config.json`.
         task: `ner` or `classification`.
+        classes: that the head has. The library that saves such folders does not write names that it
+            made up, if there are two: they are `LABEL_0` and on.
         path: of the file, for errors.
 
     Raises:
-        CheckpointError: it has a head for tags, which it does not name.
+        CheckpointError: it does not name as many classes as there are.
     """
     architectures = content.get("architectures") or [_KINDS[task]]
-    if not any(name.endswith(_KINDS[task]) for name in architectures):
-        return None
-    named = {int(i): name for i, name in (content.get("id2label") or {}).items()}
-    names = tuple(named[i] for i in sorted(named))
-    if task == "ner" and (not names or all(name.startswith("LABEL_") for name in names)):
+    if classes < 2 or not any(name.endswith(_KINDS[task]) for name in architectures):
+        return None  # one class is a number to estimate
+    named = content.get("id2label") or {i: unnamed(i) for i in range(classes)}
+    with_ids = {str(i): name for i, name in named.items()} if isinstance(named, dict) else {}
+    names = tuple(with_ids.get(str(i)) for i in range(classes))
+    if len(with_ids) != classes or not all(isinstance(name, str) and name for name in names):
         raise CheckpointError(
-            f"{path}: a ready-made NER teacher must name its tags in id2label (O, B-PER, I-PER, "
-            f"...). Received: {', '.join(names) or 'no names'}"
+            f"{path}: id2label must name the {classes} classes of the head, from 0 on. Received: "
+            f"id2label={named!r:.200}"
         )
-    return LabelSet(names, task) if names else None
+    return names
 
 
 def write_folder(

@@ -8,17 +8,20 @@ import keras
 import numpy as np
 
 from xtremedistil.config import TeacherConfig
-from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.label_map import LabelMap
+from xtremedistil.data.labels import LabelSet, unnamed
+from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
 from xtremedistil.teachers.checkpoint import (
     Weights,
     find_folder,
-    head_labels,
+    head_names,
     read_config,
     write_folder,
 )
 from xtremedistil.teachers.family import HEAD, WORD_EMBEDDINGS, EncoderConfig, Family, Tensors
+from xtremedistil.teachers.join_classes import JoinClasses
 from xtremedistil.teachers.registry import FAMILIES, family_of
 from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.registry import open_tokenizer
@@ -37,6 +40,7 @@ class Checkpoint:
         tokenizer: the tokenization.
         labels: the classes of its head, or None without a usable one.
         identity: stands for its content, as JSON values.
+        groups: for each class, those of the head that it stands for; None where it is one of them.
     """
 
     folder: str | None
@@ -45,6 +49,7 @@ class Checkpoint:
     tokenizer: Tokenizer
     labels: LabelSet | None
     identity: dict[str, Any]
+    groups: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def table_rows(self) -> np.ndarray:
@@ -93,8 +98,38 @@ def open_checkpoint(config: TeacherConfig, task: str, embedded_vocabulary: str) 
         "tokenization": tokenizer.fingerprint,
     }
     final = family.heads[task].tensors(shape)[HEAD, "kernel"].name
-    labels = head_labels(content, task, path) if final in weights else None
-    return Checkpoint(folder, family, shape, tokenizer, labels, identity)
+    classes = (weights.shape(final) or (0,))[0]
+    names = head_names(content, task, classes, path)
+    if names is None:
+        return Checkpoint(folder, family, shape, tokenizer, None, identity)
+    groups = None
+    if config.label_map:
+        found = LabelMap.read(config.label_map).apply(names, task)
+        identity["label map"] = dataclasses.asdict(found)
+        names, groups = found.names, found.groups
+    labels = _labels_of(names, config, task, path)
+    return Checkpoint(folder, family, shape, tokenizer, labels, identity, groups)
+
+
+def _labels_of(
+    names: tuple[str, ...], config: TeacherConfig, task: str, path: str
+) -> LabelSet | None:
+    """The classes of a head; None where they cannot be used, and a new head is wanted anyway.
+
+    Raises:
+        CheckpointError: they are no tags of named entities.
+    """
+    nameless = any(unnamed(i) in names for i in range(len(names)))
+    usable = not nameless if task == "classification" else not nameless and OUTSIDE in names
+    if not usable and config.finetune == "always":
+        return None
+    if not usable and task == "ner":
+        raise CheckpointError(
+            f"{path}: a ready-made NER teacher must name its tags in id2label, O among them (O, "
+            "B-PER, I-PER, ...). --label_map names them (LABEL_0=O); --finetune=always puts a new "
+            f"head in place of this one. Received: {', '.join(names)}"
+        )
+    return LabelSet(names, task)
 
 
 def _from_scratch(config: TeacherConfig, vocabulary: str) -> Checkpoint:
@@ -115,7 +150,11 @@ def _from_scratch(config: TeacherConfig, vocabulary: str) -> Checkpoint:
 
 
 def build_teacher(
-    family: Family[Any], config: EncoderConfig, labels: LabelSet, layer: int | None = None
+    family: Family[Any],
+    config: EncoderConfig,
+    labels: LabelSet,
+    layer: int | None = None,
+    groups: tuple[tuple[int, ...], ...] | None = None,
 ) -> keras.Model:
     """The functional model.
 
@@ -124,6 +163,7 @@ def build_teacher(
         config: its shape.
         labels: the classes of the head.
         layer: block whose output is given as `states`, counted from 1; None for none.
+        groups: for each of `labels`, the head's classes that it stands for; None where it is one.
 
     Returns:
         A model from `ids`, `(batch, length)` int32, 0 where padded, to a dict: `logits`, `(batch,
@@ -137,7 +177,11 @@ def build_teacher(
     ids = keras.Input((None,), dtype="int32", name="ids")
     states = family.encode(config, ids)
     head = family.heads[labels.task]
-    outputs = {"logits": head.build(config, head.read(config, states[-1], ids), len(labels))}
+    classes = len(labels) if groups is None else sum(map(len, groups))
+    logits = head.build(config, head.read(config, states[-1], ids), classes)
+    if groups is not None:
+        logits = JoinClasses(groups, dtype="float32", name="named_classes")(logits)
+    outputs = {"logits": logits}
     if layer is not None:
         outputs["states"] = states[layer] if labels.task == "ner" else states[layer][:, 0]
     return keras.Model(ids, outputs, name="teacher")
@@ -179,11 +223,13 @@ def load_teacher(
     config = checkpoint.config
     if pieces is not None:
         config = dataclasses.replace(config, vocabulary_size=len(pieces))
-    model = build_teacher(checkpoint.family, config, labels, layer)
+    own = checkpoint.labels is not None and checkpoint.labels.fits(labels)
+    groups = checkpoint.groups if own else None
+    model = build_teacher(checkpoint.family, config, labels, layer, groups)
     if checkpoint.folder is None:
         return model
     weights = Weights(checkpoint.folder, checkpoint.family.prefix)
-    task = labels.task if checkpoint.labels == labels else None
+    task = labels.task if own else None
     for (name, weight), tensor in _tensors(checkpoint, task).items():
         variable = getattr(model.get_layer(name), weight)
         values = tensor.from_checkpoint(weights.read(tensor.name), checkpoint.table_rows)

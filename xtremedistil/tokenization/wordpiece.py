@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import tokenizers
+from absl import logging
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from xtremedistil.runtime import files
@@ -23,6 +24,8 @@ from xtremedistil.tokenization.settings import SETTINGS, WHOLE, named_tokens
 
 _LISTED = "vocab.txt"
 _CONTINUING = "##"
+# A vocabulary whose case is folded may have a few letters that Python folds and its maker did not.
+_CAPITALS_OF_FOLDED = 1e-3
 # Our field <- its name in tokenizer_config.json.
 _TOKENS = {
     "unknown": "unk_token",
@@ -87,7 +90,7 @@ class WordPiece(Tokenizer):
         if WHOLE in folder.names:
             rules = _from_tokenizer_json(folder.read_json(WHOLE), folder.path(WHOLE))
         else:
-            rules = _from_listed(folder.read_bytes(_LISTED), settings)
+            rules = _from_listed(folder.read_bytes(_LISTED), settings, folder.path(_LISTED))
         tokenizer = cls(**{**rules, **_special_tokens(settings)})
         if strip_accents != "checkpoint":
             tokenizer = dataclasses.replace(tokenizer, strip_accents=strip_accents == "yes")
@@ -191,14 +194,41 @@ def _special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
     return {ours: named[theirs] for ours, theirs in _TOKENS.items() if theirs in named}
 
 
-def _from_listed(content: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _folds_case(told: object, vocabulary: Sequence[str], path: str) -> bool:
+    """Whether case is folded: as the settings say, else as the vocabulary does.
+
+    Where no setting is there, Hugging Face's tokenizer folds case, and every piece with a capital
+    is lost: so a vocabulary that has them is taken for a cased one.
+
+    Args:
+        told: the setting, or None.
+        vocabulary: every piece.
+        path: of the vocabulary, to name it.
+    """
+    capitals = [p for p in vocabulary if p != p.lower() and not (p[:1] == "[" and p[-1:] == "]")]
+    cased = len(capitals) > _CAPITALS_OF_FOLDED * len(vocabulary)
+    shown = f"{len(capitals):,} of its {len(vocabulary):,} pieces have capitals"
+    if told is None:
+        say, decided = (logging.warning, "kept") if cased else (logging.info, "folded")
+        rule = "%s: no setting says whether case is folded (do_lower_case): it is %s, as %s"
+        say(rule, path, decided, shown)
+        return not cased
+    if told and cased:
+        logging.warning(
+            "%s: do_lower_case is true, and %s, which no text can ever reach", path, shown
+        )
+    return bool(told)
+
+
+def _from_listed(content: bytes, settings: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The arguments of `WordPiece` that `vocab.txt` and `tokenizer_config.json` give."""
     text = content.decode("utf-8").removesuffix("\n")
-    text = text.removesuffix("\r").replace("\r\n", "\n")
-    lowercase = bool(settings.get("do_lower_case", True))  # the default of BertTokenizer
+    vocabulary = tuple(text.removesuffix("\r").replace("\r\n", "\n").split("\n"))
+    lowercase = settings.get("do_lower_case")
+    lowercase = lowercase is not False and _folds_case(lowercase, vocabulary, path)
     accents = settings.get("strip_accents")
     return {
-        "vocabulary": tuple(text.split("\n")),
+        "vocabulary": vocabulary,
         "lowercase": lowercase,
         "strip_accents": lowercase if accents is None else bool(accents),
         "split_chinese": bool(settings.get("tokenize_chinese_chars", True)),
@@ -221,11 +251,11 @@ def _from_tokenizer_json(content: Mapping[str, Any], path: str) -> dict[str, Any
             f"{path}: continuing pieces must begin with {_CONTINUING!r}. Received: "
             f"{model['continuing_subword_prefix']!r}"
         )
-    lowercase, accents = bool(normalizer.get("lowercase", True)), normalizer.get("strip_accents")
-    ids = model["vocab"]
+    accents, ids = normalizer.get("strip_accents"), model["vocab"]
     vocabulary = [""] * (max(ids.values()) + 1)
     for piece, i in ids.items():
         vocabulary[i] = piece
+    lowercase = _folds_case(normalizer.get("lowercase"), vocabulary, path)
     return {
         "vocabulary": tuple(vocabulary),
         "lowercase": lowercase,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xtremedistil.runtime import files
+from xtremedistil.serving.exports.card import describe_ids, describe_logits
 from xtremedistil.serving.exports.record import Export, Settings
 from xtremedistil.serving.python.predictor import Network
 from xtremedistil.students.folder import StudentFolder
@@ -48,6 +49,11 @@ def _open(folder: str, threads: int) -> Network:
 
 def _signature(student: StudentFolder) -> dict[str, Any]:
     """Of the default signature; the class that makes the graph describes the others."""
+    from xtremedistil.serving.graph.registry import has_graph  # needs TensorFlow
+
+    if not has_graph(student.codec.tokenizer):
+        ids = describe_ids(student.codec, "batch", "length")["ids"]
+        return {"inputs": {"ids": ids}, "outputs": describe_logits(student, "batch", "length")}
     texts = {"type": "string", "shape": ["batch"], "meaning": "raw text"}
     if student.shape.task == "ner":
         words = {"type": "string", "shape": ["batch", "words"]}

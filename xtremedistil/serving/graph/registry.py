@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.graph.tokenizer import GraphTokenizer
 from xtremedistil.serving.graph.unigram import GraphUnigram
 from xtremedistil.serving.graph.wordpiece import GraphWordPiece
@@ -16,17 +15,11 @@ GRAPH_TOKENIZERS: dict[str, Callable[[Tokenizer], GraphTokenizer]] = {
 }
 
 
-def check_graph(tokenizer: Tokenizer) -> None:
-    """Raises ConfigError where no graph splits text as tokenizers of this kind do."""
-    if tokenizer.kind not in GRAPH_TOKENIZERS:
-        raise ConfigError(
-            "a SavedModel reads raw text with a tokenizer of kind "
-            f"{', '.join(GRAPH_TOKENIZERS)}; others are served from Python (--noexport, "
-            f"and an export as onnx). Received: tokenizer={tokenizer.kind}"
-        )
+def has_graph(tokenizer: Tokenizer) -> bool:
+    """Whether a graph can split text as a tokenizer does."""
+    return tokenizer.kind in GRAPH_TOKENIZERS
 
 
 def graph_tokenizer(tokenizer: Tokenizer) -> GraphTokenizer:
-    """The graph of a tokenizer; raises as `check_graph` does."""
-    check_graph(tokenizer)
+    """The graph of a tokenizer that has one."""
     return GRAPH_TOKENIZERS[tokenizer.kind](tokenizer)

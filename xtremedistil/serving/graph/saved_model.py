@@ -1,5 +1,5 @@
 """A student as a TF SavedModel that reads raw text and needs tensorflow and tensorflow_text
-alone."""
+alone. One whose tokenizer has no graph reads ids of pieces instead."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from absl import logging
 from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
-from xtremedistil.serving.graph.registry import graph_tokenizer
+from xtremedistil.serving.graph.registry import graph_tokenizer, has_graph
 from xtremedistil.serving.graph.tokenizer import Words
 from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
 from xtremedistil.serving.python.entities import begin_table, entity_types, inside_table
@@ -80,13 +80,29 @@ class _Network(tf.Module):
         return tf.transpose(found.h, [1, 0, 2])
 
 
-class _Served(tf.Module):
+class ServedNetwork(tf.Module):
+    """Ids of pieces to logits: what there is of any student.
+
+    Signature: `predict` (also the default) reads `ids`, rows of the student's table, and gives
+        `logits`.
+    """
+
+    def __init__(self, bundle: Bundle, jit_compile: bool = False, name: str = "network_alone"):
+        super().__init__(name=name)
+        self.network = _Network(bundle, jit_compile)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="ids")])
+    def predict(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Logits of `ids`, rows of the student's table, 0 where padded."""
+        return {"logits": self.network(ids)}
+
+
+class _Served(ServedNetwork):
     """What both kinds of student share: raw text to pieces to logits."""
 
-    def __init__(self, bundle: Bundle, name: str, jit_compile: bool):
-        super().__init__(name=name)
+    def __init__(self, bundle: Bundle, jit_compile: bool, name: str):
+        super().__init__(bundle, jit_compile, name)
         self.tokenizer = graph_tokenizer(bundle.tokenizer)
-        self.network = _Network(bundle, jit_compile)
         self.rows = tf.Variable(bundle.rows, trainable=False, name="rows")
         self.window = bundle.shape.kind.window
         self.classes = bundle.shape.classes
@@ -121,11 +137,6 @@ class _Served(tf.Module):
             return tf.math.segment_mean(logits, found.text)
         return tf.gather(logits, find(found, text, places))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="ids")])
-    def predict(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Logits of `ids`, rows of the student's table, 0 where padded."""
-        return {"logits": self.network(ids)}
-
 
 class ServedTagger(_Served):
     """Raw text to tags and entities, in one graph.
@@ -140,7 +151,7 @@ class ServedTagger(_Served):
     """
 
     def __init__(self, bundle: Bundle, jit_compile: bool = False):
-        super().__init__(bundle, "tagger", jit_compile)
+        super().__init__(bundle, jit_compile, "tagger")
         names = [bundle.labels.names[i] for i in bundle.labels.entity_ids]
         self.entities = tf.constant(bundle.labels.entity_ids)
         self.names = tf.constant(names)
@@ -264,7 +275,7 @@ class ServedClassifier(_Served):
     """
 
     def __init__(self, bundle: Bundle, jit_compile: bool = False):
-        super().__init__(bundle, "classifier", jit_compile)
+        super().__init__(bundle, jit_compile, "classifier")
         self.names = tf.constant(list(bundle.labels.names))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="texts")])
@@ -275,7 +286,8 @@ class ServedClassifier(_Served):
 
 
 def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> None:
-    """Writes the SavedModel of a student's folder.
+    """Writes the SavedModel of a student's folder. Where its tokenizer has no graph, it reads ids
+    alone, and a warning says so.
 
     Args:
         student: folder of a bundle.
@@ -284,14 +296,24 @@ def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> 
     """
     # A GPU at export time must not leave its ops in a CPU's graph.
     bundle = Bundle.load(student, fused=False)
-    if bundle.labels.task == "ner":
-        served: Any = ServedTagger(bundle, jit_compile)
+    served: Any
+    signatures: dict[str, Any] = {}
+    if not has_graph(bundle.tokenizer):
+        served = ServedNetwork(bundle, jit_compile)
+        logging.warning(
+            "%s: TensorFlow has no ops that split text as tokenizers of kind %s do: the SavedModel "
+            "reads ids of pieces (signature predict), and text is read from Python",
+            folder,
+            bundle.tokenizer.kind,
+        )
+    elif bundle.labels.task == "ner":
+        served = ServedTagger(bundle, jit_compile)
         signatures = {"tag": served.tag, "tag_words": served.tag_words}
     else:
         served = ServedClassifier(bundle, jit_compile)
         signatures = {"classify": served.classify}
-    signatures["serving_default"] = next(iter(signatures.values()))
     signatures["predict"] = served.predict
+    signatures["serving_default"] = next(iter(signatures.values()))
     part = files.beside(folder, "part")
     files.remove(part)
     files.make_folder(os.path.dirname(folder) or ".")
@@ -305,8 +327,8 @@ def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> 
     files.rename(part, folder)
 
 
-def answer_texts(folder: str, texts: list[str]) -> list[Any]:
-    """What a SavedModel on disk answers.
+def answer_texts(folder: str, texts: list[str]) -> list[Any] | None:
+    """What a SavedModel on disk answers; None where it reads ids alone.
 
     Args:
         folder: of `export_saved_model`.
@@ -315,7 +337,10 @@ def answer_texts(folder: str, texts: list[str]) -> list[Any]:
     Returns:
         For each text, its words with their tags, as pairs; or for a classifier, its label.
     """
-    signatures = tf.saved_model.load(folder).signatures
+    loaded = tf.saved_model.load(folder)  # its variables live as long as it does
+    signatures = loaded.signatures
+    if set(signatures) == {"predict", "serving_default"}:
+        return None
     name = "classify" if "classify" in signatures else "tag_words"
     answer = {k: np.asarray(v) for k, v in signatures[name](texts=tf.constant(texts)).items()}
     if "labels" in answer:
