@@ -92,3 +92,9 @@ def test_many_line_ends_take_no_time(tmp_path):
 def test_cases(shared_cases):
     with open(f"{shared_cases}/63-bom-predict/bom.txt", "rb") as file:
         assert list(stream.read_lines([file])) == ["Tara Quist moved to Velby .", "Oda moved ."]
+
+
+def test_a_byte_order_mark_may_be_a_token(tmp_path):
+    path = tmp_path / "mark.tsv"
+    path.write_bytes("\ufeffa\tO\n\ufeff\tO\n\ufeff\n".encode())
+    assert [line for _, line in read_lines(str(path))] == ["a\tO", "\ufeff\tO", ""]

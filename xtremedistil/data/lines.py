@@ -20,6 +20,7 @@ from xtremedistil.runtime.errors import DataError
 MAX_LINE_BYTES = 10_000_000
 _BLOCK = 1 << 18
 _MARK = codecs.BOM_UTF8
+_BLANKS = (b" ", b"\t")  # a mark before one is a token of its own: published data has such
 # UTF-32 first: its little-endian mark begins as that of UTF-16 does.
 _WIDE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -76,7 +77,7 @@ def lines_of(file: BinaryIO, path: str, strict: bool = True) -> Iterator[tuple[i
     """
     warned = False
     for number, line in enumerate(_byte_lines(file, path), start=1):
-        while line.startswith(_MARK):
+        while line.startswith(_MARK) and line[len(_MARK) :][:1] not in _BLANKS:
             line = line.removeprefix(_MARK)
         try:
             text = line.decode("utf-8")
