@@ -23,7 +23,9 @@ from xtremedistil.runtime.errors import ArtifactError, TrainingError
 from xtremedistil.runtime.parts import DONE, Part
 from xtremedistil.runtime.progress import progress
 
-_TEACHER_PIECES = 4096
+# Pieces of a batch of the teacher's pass: what stays in a core's cache, and what fills a GPU. On a
+# core multilingual-e5-small runs at 87% of the rate of a large product, and with 4096 at 78%.
+_CPU_PIECES, _GPU_PIECES = 2048, 4096
 
 # ids and mask, both (batch, length) -> the teacher's outputs by kind of target
 TeacherForward = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
@@ -84,7 +86,8 @@ def teacher_outputs(
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
     pieces: dict[str, np.ndarray] = {}
     sentences: dict[str, np.ndarray] = {}
-    for chosen, batch in ordered_batches(rows, _TEACHER_PIECES):
+    batch_pieces = _GPU_PIECES if tf.config.list_logical_devices("GPU") else _CPU_PIECES
+    for chosen, batch in ordered_batches(rows, batch_pieces):
         outputs = forward(batch["ids"], batch["mask"])
         real = batch["mask"] > 0
         where = (rows.offsets[chosen][:, None] + np.arange(real.shape[1]))[real]

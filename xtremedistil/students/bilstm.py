@@ -20,10 +20,12 @@ def _kernel_size(shape: Sizes) -> int:
 def _build(shape: Sizes, inputs: EncoderInputs) -> keras.KerasTensor:
     import keras  # here, not above: a deployed student does without
 
+    from xtremedistil.students.block_lstm import BlockLSTM
+
     make = inputs.layers
 
     def lstm(backwards: bool) -> keras.layers.LSTM:
-        return keras.layers.LSTM(
+        return BlockLSTM(
             shape.hidden_size,
             return_sequences=shape.task == "ner",
             go_backwards=backwards,
