@@ -14,7 +14,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError, DataError
 from xtremedistil.serving.exports.export import export
 from xtremedistil.serving.exports.options import ExportOptions
-from xtremedistil.serving.graph.saved_model import SMALL_BATCH
+from xtremedistil.serving.graph.windows import TEXTS_AT_ONCE
 from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.serving.python.stream import predict_lines, read_lines
 from xtremedistil.students.bundle import Bundle
@@ -149,7 +149,7 @@ def test_tag_words_keeps_words(student):
 
 
 def test_the_saved_model_answers_as_the_predictor_does(student, served):
-    for texts in (TEXTS, TEXTS[:1], TEXTS[:SMALL_BATCH], ["", " "]):
+    for texts in (TEXTS, TEXTS[:1], (3 * TEXTS)[: TEXTS_AT_ONCE + 1], ["", " "]):
         check_answer(
             served.signatures["tag"](texts=tf.constant(texts)),
             xtremedistil.load(student, "keras").tag(texts),
@@ -200,7 +200,7 @@ def test_the_saved_model_survives_an_empty_batch_and_bad_bytes(served):
 
 
 def test_the_network_of_one_text_equals_that_of_many(served):
-    ids = np.random.default_rng(0).integers(1, 500, (SMALL_BATCH + 1, 20)).astype(np.int32)
+    ids = np.random.default_rng(0).integers(1, 500, (5, 20)).astype(np.int32)
     ids[0, 7:] = 0
     predict = served.signatures["predict"]
     many = predict(ids=tf.constant(ids))["logits"].numpy()

@@ -130,7 +130,7 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
             "batch_32": {"median": many, **times},
         }
 
-    spread = {"median": 1.0, "top": 2.0}
+    spread = {"median": 1.0, "high": 1.5, "top": 2.0}
     results = {
         "machine": {"cpu": "a CPU", "threads": 2, "load": 0.0},
         "models": {
@@ -143,14 +143,15 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
         "text": {"int8": {"whole": spread, "network": spread}},
         "predict": {"int8": 123456.0},
         "batches": {"int8": {"8": {"wordpieces_per_second": 234567.0}}},
-        "serving_memory_bytes": {"int8": 5e7},
+        "process": {"int8": {"peak_bytes": 5e7, "ready_seconds": 0.25}},
         "seconds": 100.0,
     }
     table = speed_table.format_results(results)
     student = next(line for line in table.splitlines() if line.startswith("student")).split()
     assert student[4:7] == ["0.50", "2.0", "20.0"]  # million parameters, MB, compression
     assert [student[i] for i in (11, 12, 17, 18)] == ["150.0", "50.0", "240.0", "120.0"]
-    assert "123,456 wordpieces/s" in table
+    assert "123,456 wordpieces/s; a process needs 50 MB, and answers after 0.25 s" in table
+    assert "1.000 ms (p95 1.500, p99 2.000); the network alone 1.000 ms: 1.00 times" in table
     assert "8: 234,567" in table
 
 

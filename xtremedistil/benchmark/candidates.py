@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,10 +14,12 @@ import tensorflow as tf
 
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.runtime import files
+from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_folder import ONNX
 from xtremedistil.serving.exports.onnx_model import onnxruntime
 from xtremedistil.serving.exports.record import INT8, NONE, Settings
 from xtremedistil.serving.exports.saved_model import SAVED_MODEL
+from xtremedistil.serving.native.model import kernels
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.folder import WEIGHTS, StudentFolder
 from xtremedistil.students.shape import StudentShape
@@ -34,14 +37,14 @@ POOLER = 768 * 769
 PLAIN_TEACHER, PLAIN_STUDENT = "teacher, tf.function", "student, tf.function"
 # Words of WikiAnn are 0.44 of the wordpieces: 14 of 32.
 _WORDS = np.linspace(1, 30, 14).astype(np.int32)
-# The student's exports that are measured; the last one is what `tag` runs.
+# The student's exports that are measured; those in int8 as `tag` runs them too.
 _EXPORTED = (
     ("SavedModel", SAVED_MODEL, Settings()),
     ("SavedModel + XLA", SAVED_MODEL, Settings(jit_compile=True)),
     ("ONNX Runtime float32", ONNX, Settings(NONE)),
     ("ONNX Runtime int8", ONNX, Settings(INT8)),
+    ("native int8", NATIVE, Settings(INT8)),
 )
-SERVED_STUDENT = "student, ... int8, where words begin"
 Log = Callable[[str], None]
 
 
@@ -125,8 +128,9 @@ def _session(path: str, threads: int) -> Any:
 def student_candidates(
     shape: StudentShape, tokenizer: Tokenizer, labels: LabelSet, folder: str, threads: int, log: Log
 ) -> list[Candidate]:
-    """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, and in
-    ONNX Runtime, float32 and int8; and this last one as `tag` runs it.
+    """A student as a plain `tf.function`, with XLA, as a SavedModel with and without XLA, in ONNX
+    Runtime, float32 and int8, and in the native kernel, if it is built; in int8 as `tag` runs it
+    too.
 
     Args:
         shape: its sizes.
@@ -149,6 +153,8 @@ def student_candidates(
     ]
     described = StudentFolder.load(student)
     for title, export, settings in _EXPORTED:
+        if export is NATIVE and not kernels():
+            continue
         path = os.path.join(folder, title)
         export.write(described, path, settings)
         network = export.open(path, threads)
@@ -162,12 +168,14 @@ def student_candidates(
                 size,
             )
         )
-
-    def at_words(ids: np.ndarray) -> np.ndarray:
-        """What `tag` and `predict` ask for: logits where words begin."""
-        batch, length = ids.shape
-        places = np.arange(batch)[:, None] * length + _WORDS
-        return network.at(ids, np.full(batch, length, np.int32), places.ravel())
-
-    forms.append(Candidate(SERVED_STUDENT, at_words, count, size))
+        if settings.quantize == INT8:
+            run = partial(_at_words, network)
+            forms.append(Candidate(f"student, {title}, where words begin", run, count, size))
     return forms
+
+
+def _at_words(network: Any, ids: np.ndarray) -> np.ndarray:
+    """What `tag` and `predict` ask for: logits where words begin."""
+    batch, length = ids.shape
+    places = np.arange(batch)[:, None] * length + _WORDS
+    return network.at(ids, np.full(batch, length, np.int32), places.ravel())

@@ -37,12 +37,17 @@ def format_results(results: dict[str, Any]) -> str:
     for form, times in results["text"].items():
         whole, bare = times["whole"], times["network"]
         lines.append(
-            f"text to entities, {form}: {whole['median']:.3f} ms (p99 {whole['top']:.3f}); the "
-            f"network alone {bare['median']:.3f} ms"
+            f"text to entities, {form}: {whole['median']:.3f} ms (p95 {whole['high']:.3f}, "
+            f"p99 {whole['top']:.3f}); the network alone {bare['median']:.3f} ms: "
+            f"{whole['median'] / bare['median']:.2f} times"
         )
     for form, rate in results["predict"].items():
-        memory = results["serving_memory_bytes"][form] / 1e6
-        lines.append(f"predict, {form}: {rate:,.0f} wordpieces/s; a process needs {memory:.0f} MB")
+        process = results["process"][form]
+        lines.append(
+            f"predict, {form}: {rate:,.0f} wordpieces/s; a process needs "
+            f"{process['peak_bytes'] / 1e6:.0f} MB, and answers after "
+            f"{process['ready_seconds']:.2f} s"
+        )
     lines += ["", "sentences of 32 wordpieces at once: wordpieces/s"]
     for form, sizes in results["batches"].items():
         rates = (f"{size}: {row['wordpieces_per_second']:,.0f}" for size, row in sizes.items())

@@ -15,14 +15,22 @@ from xtremedistil.benchmark.latency import LENGTH
 from xtremedistil.data.formats import read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir
 from xtremedistil.serving.load import load
+from xtremedistil.serving.native.model import kernels
 from xtremedistil.serving.python.predictor import Network, Predictor
+from xtremedistil.serving.python.processes import OpenPredictor
 from xtremedistil.serving.python.stream import predict_lines
 
-FORMS = {"float32": "none", "int8": "int8"}
+# What is measured: the backend, and what it does to weights.
+_FORMS = {"float32": ("onnx", "none"), "int8": ("onnx", "int8"), "native int8": ("native", "int8")}
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _TEXTS, _WARM_TEXTS = 400, 20
 _FILE_TEXTS, _WARM_LINES = 12_000, 2000
 _MOST_CALLS = 2000
+
+
+def _forms() -> dict[str, tuple[str, str]]:
+    """Those that can be run here."""
+    return {name: form for name, form in _FORMS.items() if form[0] != "native" or kernels()}
 
 
 def sample_texts(number: int, split: str = "test") -> list[str]:
@@ -38,8 +46,8 @@ def time_texts(student: str, threads: int) -> dict[str, Any]:
     """Text to entities, a sentence at a time, beside the network alone on the same pieces."""
     warm, timed = sample_texts(_WARM_TEXTS, "dev"), sample_texts(_TEXTS)
     results = {}
-    for form, quantize in FORMS.items():
-        predictor = load(student, "onnx", quantize, threads)
+    for form, (backend, quantize) in _forms().items():
+        predictor = load(student, backend, quantize, threads)
         codec = predictor.codec
         encoded = codec.tokenizer.encode([text.split() for text in (*warm, *timed)])
         ids = iter([codec.rows[pieces.ids][None] for pieces in encoded])
@@ -65,17 +73,19 @@ def time_predict(student: str, threads: int, seconds: float) -> dict[str, Any]:
     """
     texts = sample_texts(_FILE_TEXTS, "train")
     results = {}
-    for form, quantize in FORMS.items():
-        predictor = load(student, "onnx", quantize, 1)
+    for form, (backend, quantize) in _forms().items():
+        predictor = load(student, backend, quantize, 1)
         encoded = predictor.codec.tokenizer.encode([text.split() for text in texts])
         pieces = sum(len(p.ids) for p in encoded)
 
-        def read(predictor: Predictor = predictor) -> None:
+        reopen = partial(load, student, backend, quantize, 1)
+
+        def read(predictor: Predictor = predictor, reopen: OpenPredictor = reopen) -> None:
             fresh = Predictor(predictor.codec, predictor.network, predictor.window)
-            list(predict_lines(fresh, texts, workers=threads))
+            list(predict_lines(fresh, texts, workers=threads, reopen=reopen))
 
         list(predict_lines(predictor, texts[:_WARM_LINES], workers=threads))
-        pace = Pace(_MOST_CALLS, seconds / len(FORMS), warm_up=0)
+        pace = Pace(_MOST_CALLS, seconds / len(_forms()), warm_up=0)
         (times,) = time_calls({form: read}, pace).values()
         results[form] = 1000 * pieces / spread(times)["median"]
     return results
@@ -84,10 +94,10 @@ def time_predict(student: str, threads: int, seconds: float) -> dict[str, Any]:
 def time_batches(student: str, threads: int, seconds: float) -> dict[str, Any]:
     """Milliseconds of a batch of sentences of 32 wordpieces, by the number of sentences, and the
     wordpieces a second that they make."""
-    pace = Pace(_MOST_CALLS, seconds / len(FORMS) / len(BATCH_SIZES))
+    pace = Pace(_MOST_CALLS, seconds / len(_forms()) / len(BATCH_SIZES))
     results = {}
-    for form, quantize in FORMS.items():
-        predictor = load(student, "onnx", quantize, threads)
+    for form, (backend, quantize) in _forms().items():
+        predictor = load(student, backend, quantize, threads)
         rng = np.random.default_rng(0)
         results[form] = {}
         for size in BATCH_SIZES:
@@ -101,20 +111,26 @@ def time_batches(student: str, threads: int, seconds: float) -> dict[str, Any]:
     return results
 
 
-_MEMORY = """
-import sys
+_PROCESS = """
+import sys, time
+started = time.perf_counter()
 import xtremedistil
+predictor = xtremedistil.load(*sys.argv[1:])
+predictor.tag("Anna lives in Paris.")
+ready = time.perf_counter() - started
+predictor.tag(["Anna lives in Paris."] * 32)
 from xtremedistil.runtime.machine import peak_memory
-xtremedistil.load(sys.argv[1], quantize=sys.argv[2]).tag(["Anna lives in Paris."] * 32)
-print(peak_memory())
+print(peak_memory(), ready)
 """
 
 
-def serving_memory(student: str) -> dict[str, int]:
-    """Peak resident bytes of a process that loads a student and tags 32 sentences."""
+def serving_process(student: str) -> dict[str, dict[str, float]]:
+    """What a process costs that loads a student and tags 32 sentences: `peak_bytes` of memory, and
+    `ready_seconds`, from the import of the package to its first answer."""
     found = {}
-    for form, quantize in FORMS.items():
-        program = [sys.executable, "-c", _MEMORY, student, quantize]
+    for form, (backend, quantize) in _forms().items():
+        program = [sys.executable, "-c", _PROCESS, student, backend, quantize]
         done = subprocess.run(program, capture_output=True, text=True, check=True)
-        found[form] = int(done.stdout.split()[-1])
+        peak, ready = done.stdout.split()[-2:]
+        found[form] = {"peak_bytes": int(peak), "ready_seconds": float(ready)}
     return found

@@ -13,13 +13,16 @@ from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
 from xtremedistil.serving.graph.registry import graph_tokenizer, has_graph
 from xtremedistil.serving.graph.tokenizer import Words
-from xtremedistil.serving.graph.windows import PIECES_AT_ONCE, find, in_parts, windows
+from xtremedistil.serving.graph.windows import (
+    PIECES_AT_ONCE,
+    TEXTS_AT_ONCE,
+    find,
+    in_parts,
+    windows,
+)
 from xtremedistil.serving.python.entities import begin_table, entity_types, inside_table
 from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.kind import LstmCell
-
-# Up to so many texts at once, one op for all time steps is faster than Keras's loop.
-SMALL_BATCH = 4
 
 
 class _Network(tf.Module):
@@ -37,14 +40,35 @@ class _Network(tf.Module):
 
     def __call__(self, ids: tf.Tensor) -> tf.Tensor:
         """Logits of ids, as the student's model gives them."""
-        if self.lstm is None:
-            return self.whole(ids)
-        small = tf.shape(ids)[0] <= SMALL_BATCH
-        return tf.cond(small, lambda: self._in_blocks(ids), lambda: self.whole(ids))
+        return self.whole(ids) if self.lstm is None else self._answer(self._states(ids))
 
-    def _in_blocks(self, ids: tf.Tensor) -> tf.Tensor:
-        """The same with one `BlockLSTMV2` op per direction: padding comes last, so that the forward
-        one meets it after all that counts, and the backward one after its text is reversed."""
+    def at(self, ids: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
+        """Logits of some pieces, or of all texts.
+
+        Args:
+            ids: `(batch, length)`.
+            asked: `(batch, length)` bool; a classifier answers whatever it is.
+
+        Returns:
+            `(asked, classes)`, or `(batch, classes)`.
+        """
+        if self.shape.task == "classification":
+            return self(ids)
+        if self.lstm is None:
+            return tf.boolean_mask(self.whole(ids), asked)
+        return self._answer(tf.boolean_mask(self._states(ids), asked))
+
+    def _answer(self, states: tf.Tensor) -> tf.Tensor:
+        """Logits of the encoder's states."""
+        layer = self.model.get_layer
+        if self.shape.heads_on == "projection":
+            states = layer("projection")(states)
+        return layer(self.head)(states)
+
+    def _states(self, ids: tf.Tensor) -> tf.Tensor:
+        """The encoder's states, with one `BlockLSTMV2` op per direction: padding comes last, so
+        that the forward one meets it after all that counts, and the backward one after its text is
+        reversed."""
         layer = self.model.get_layer
         cells = self.lstm({variable.path: variable.value for variable in self.model.weights})
         lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, 0), tf.int32), axis=1)
@@ -56,10 +80,7 @@ class _Network(tf.Module):
             parts = [tf.gather(way, last, batch_dims=1) for way in (forward, back)]
         else:
             parts = [forward, tf.reverse_sequence(back, lengths, 1)]
-        states = tf.concat(parts, axis=-1)
-        if self.shape.heads_on == "projection":
-            states = layer("projection")(states)
-        return layer(self.head)(states)
+        return tf.concat(parts, axis=-1)
 
     def _one_way(self, x: tf.Tensor, cell: LstmCell[tf.Variable]) -> tf.Tensor:
         """States of one direction, `(batch, length, units)`."""
@@ -115,8 +136,10 @@ class _Served(ServedNetwork):
         pieces, first = self.tokenizer.sentences(self.tokenizer.pieces(words.words))
         ids = pieces.with_values(tf.gather(self.rows, pieces.values))
         text, places = tf.cast(first.value_rowids(), tf.int32), first.values
-        longest = tf.reduce_max(ids.row_lengths())
-        short = (longest <= self.window) & (longest * ids.nrows() <= PIECES_AT_ONCE)
+        longest, rows = tf.reduce_max(ids.row_lengths()), ids.nrows()
+        short = (longest <= self.window) & (longest * rows <= PIECES_AT_ONCE)
+        if not self.same_width:
+            short &= rows <= TEXTS_AT_ONCE
         logits = tf.cond(
             short,
             lambda: self._whole(ids, text, places),
@@ -125,17 +148,23 @@ class _Served(ServedNetwork):
         return logits, words
 
     def _whole(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        logits = self.network(ids.to_tensor(0))
-        if len(logits.shape) == 2:
-            return logits
-        return tf.gather_nd(logits, tf.stack([text, places], axis=1))
+        padded = ids.to_tensor(0)
+        asked = tf.scatter_nd(
+            tf.stack([text, places], axis=1), tf.ones_like(text), tf.shape(padded)
+        )
+        return self.network.at(padded, asked > 0)
 
     def _in_windows(self, ids: tf.RaggedTensor, text: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         found = windows(ids, self.window)
-        logits = in_parts(self.network, found.ids, self.classes, self.same_width)
-        if self.network.shape.task == "classification":
-            return tf.math.segment_mean(logits, found.text)
-        return tf.gather(logits, find(found, text, places))
+        classifies = self.network.shape.task == "classification"
+        if classifies:
+            asked = tf.cast(found.ids.row_starts(), tf.int32)
+        else:
+            asked = find(found, text, places)  # ascending, as words are
+        pieces = tf.shape(found.ids.values)
+        is_asked = tf.scatter_nd(asked[:, None], tf.ones_like(asked), pieces) > 0
+        logits = in_parts(self.network.at, found.ids, is_asked, self.classes, self.same_width)
+        return tf.math.segment_mean(logits, found.text) if classifies else logits
 
 
 class ServedTagger(_Served):

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 # Wordpieces, padding included, that the network reads at once: some 160 MB for 200 units.
 PIECES_AT_ONCE = 16 * 1024
+# Texts that are read at once: fewer rows make smaller matrices, more of them more padding.
+TEXTS_AT_ONCE = 16
 
 
 class Windows(NamedTuple):
@@ -88,36 +90,50 @@ def find(found: Windows, text: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
 
 
 def in_parts(
-    network: Callable[[tf.Tensor], tf.Tensor], ids: tf.RaggedTensor, classes: int, same_width: bool
+    network: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    ids: tf.RaggedTensor,
+    asked: tf.Tensor,
+    classes: int,
+    same_width: bool,
 ) -> tf.Tensor:
-    """The network's answers to a few rows at a time.
+    """The network's answers to a few rows at a time, the shortest ones first, so that little of
+    what it reads is padding.
 
     Args:
-        network: `(batch, length)` ids to logits, per piece or per text.
+        network: `(batch, length)` ids, and bool, which of them are asked for, to the logits of
+            those, `(asked, classes)`; or to `(batch, classes)`, if it answers per text.
         ids: ragged `(rows, length)`.
+        asked: `(total pieces,)` bool, of the values of `ids`; all or none of a row if the network
+            answers per text, its first one alone.
         classes: of the logits.
-        same_width: pad all to the longest row, for XLA, which compiles for each shape.
+        same_width: pad all to the longest row, and read as many as may be, for XLA, which compiles
+            for each shape.
 
     Returns:
-        `(total pieces, classes)`, or `(rows, classes)` of a network that answers per text.
+        `(asked, classes)`, in the order of the values of `ids`.
     """
-    longest = tf.maximum(tf.cast(tf.reduce_max(ids.row_lengths()), tf.int32), 1)
+    lengths = tf.cast(ids.row_lengths(), tf.int32)
+    longest = tf.maximum(tf.reduce_max(lengths), 1)
     step = tf.maximum(PIECES_AT_ONCE // longest, 1)
-    total = tf.cast(ids.nrows(), tf.int32)
+    step = step if same_width else tf.minimum(step, TEXTS_AT_ONCE)
+    total = tf.size(lengths)
+    order = tf.argsort(lengths, stable=True)
+    numbers = tf.gather(ids.with_values(tf.range(tf.size(ids.values))), order)
+    sorted_ids = numbers.with_values(tf.gather(ids.values, numbers.values))
+    sorted_asked = numbers.with_values(tf.gather(asked, numbers.values))
     kept = tf.TensorArray(
         tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, classes]
     )
 
     def read(start: tf.Tensor, kept: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        rows = ids[start : tf.minimum(start + step, total)]
+        end = tf.minimum(start + step, total)
         shape = tf.stack([-1, longest if same_width else -1])
-        logits = network(rows.to_tensor(0, shape=shape))
-        if len(logits.shape) == 3:
-            width = tf.shape(logits)[1]
-            logits = tf.boolean_mask(logits, tf.sequence_mask(rows.row_lengths(), width))
-        return start + step, kept.write(kept.size(), logits)
+        rows, wanted = (part[start:end] for part in (sorted_ids, sorted_asked))
+        logits = network(rows.to_tensor(0, shape=shape), wanted.to_tensor(False, shape=shape))
+        return end, kept.write(kept.size(), logits)
 
     _, kept = tf.while_loop(
         lambda start, _: start < total, read, (tf.constant(0), kept), parallel_iterations=1
     )
-    return tf.ensure_shape(kept.concat(), [None, classes])
+    found = tf.ensure_shape(kept.concat(), [None, classes])
+    return tf.gather(found, tf.argsort(tf.boolean_mask(numbers.values, sorted_asked.values)))
