@@ -55,6 +55,25 @@ def test_evaluate_scores_each_language(student, data, capsys):
         commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data), split="dev"))
 
 
+def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, tmp_path, capsys):
+    rows = {"de": "1\tAnna\tO\n2\trests\tO\n\n", "fr": "1\tAnna\tS-PER\n2\trests\tO\n\n"}
+    for language, content in rows.items():
+        (tmp_path / language).mkdir()
+        for split in ("train", "test"):
+            (tmp_path / language / f"{split}.tsv").write_text(content)
+    given = {"model": student, "data_dir": str(tmp_path)}
+    with pytest.raises(DataError, match="the first column counts"):
+        commands.evaluate(commands.EvaluateOptions(**given))
+    given |= {"token_column": "2", "tag_column": "3"}
+    commands.evaluate(commands.EvaluateOptions(**given))
+    german, french, both = capsys.readouterr().out.splitlines()
+    assert german.split() == ["de", "none"]
+    assert both.split()[1] == french.split()[1]  # the mean of what is defined
+    (tmp_path / "fr" / "test.tsv").write_text(rows["de"])
+    commands.evaluate(commands.EvaluateOptions(**given))
+    assert capsys.readouterr().out.splitlines()[-1].startswith("f1 undefined (no entity is there)")
+
+
 def test_export_writes_what_predict_reads(student, tmp_path, capsys):
     out = str(tmp_path / "onnx")
     commands.export(ExportOptions(student, out, format="onnx"))

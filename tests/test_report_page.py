@@ -19,6 +19,7 @@ from xtremedistil.report.drawing import ABOVE_RIGHT, draw, mark_apart
 from xtremedistil.report.libraries import pd
 from xtremedistil.report.page import build_page
 from xtremedistil.report.report import write_report
+from xtremedistil.report.schema import Score
 from xtremedistil.report.sizes import pairs
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 
@@ -336,3 +337,17 @@ def test_reports_say_what_they_need(tmp_path, name):
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert 'reports need pandas and jinja2: pip install "xtremedistil[report]"' in line
+
+
+def test_an_undefined_score_is_said_and_in_no_mean(tmp_path, undrawn):
+    nothing = {"mean": None, "std": None, "per_language": {"de": None, "en": None}}
+    content = results(languages=("de", "en"))
+    for model in ("teacher", "student"):
+        content[model]["f1"] = nothing
+    content["retained"] = None
+    folder = write_run(tmp_path / "run", content)
+    assert "nan" not in build_page(load(folder)).lower()
+    runs = load(folder).runs
+    assert runs["student"].iloc[0] is None
+    shown = Score(mean=None, std=None, per_language={})
+    assert str(shown) == "undefined (no entity is there)"

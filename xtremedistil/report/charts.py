@@ -96,11 +96,11 @@ def language_bars(runs: pd.DataFrame) -> bytes | None:
         ArtifactError: they were scored on different test sets.
     """
     check_one_test_set("The figure of languages", runs)
-    names = languages(runs, "student")
+    names, whose = languages(runs, "student"), ("teacher", "student")
+    scores = {who: {name: average(runs, f"{who}/{name}") for name in names} for who in whose}
+    names = [name for name in names if all(scores[who][name] for who in whose)]
     if len(names) < 2:
         return None
-    whose = ("teacher", "student")
-    scores = {who: {name: average(runs, f"{who}/{name}") for name in names} for who in whose}
     names.sort(key=lambda name: scores["student"][name].mean)
 
     def paint(figure: Any) -> None:
@@ -197,7 +197,8 @@ def models(runs: pd.DataFrame) -> pd.DataFrame:
         )
         for who, name, own in [*students, *teachers]
     ]
-    return pd.DataFrame(rows, columns=["name", "who", "score", "parameters", "latency"])
+    found = pd.DataFrame(rows, columns=["name", "who", "score", "parameters", "latency"])
+    return found.dropna(subset=["score"]).reset_index(drop=True)  # without what is undefined
 
 
 def _short(label: str) -> str:
