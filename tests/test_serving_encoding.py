@@ -11,8 +11,8 @@ from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.serving.python import encoding
 from xtremedistil.serving.python.encoding import Encoder, ranges
-from xtremedistil.serving.python.words import find_words
 from xtremedistil.students.folder import Codec
+from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.registry import open_tokenizer
 
 RULES = open_tokenizer(vocabulary_dir())

@@ -10,7 +10,7 @@ from test_text import CASED, HOSTILE
 from tokenizers import normalizers
 
 from xtremedistil.serving.graph.registry import graph_tokenizer
-from xtremedistil.serving.python.words import IDEOGRAPHS, find_words, ranges
+from xtremedistil.tokenization.raw_words import IDEOGRAPHS, find_words, ranges
 from xtremedistil.tokenization.words import split_words
 
 

@@ -17,11 +17,11 @@ from xtremedistil.data.labels import LabelSet
 from xtremedistil.experiments.main import execute
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
 from xtremedistil.serving.python.encoding import Encoder
-from xtremedistil.serving.python.words import find_words
 from xtremedistil.students.folder import Codec, StudentFolder
 from xtremedistil.tokenization import sentencepiece_model
 from xtremedistil.tokenization.base import SpecialIds
 from xtremedistil.tokenization.kind import TokenizerFolder
+from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.registry import open_tokenizer
 from xtremedistil.tokenization.sentencepiece_model import PieceType
 from xtremedistil.tokenization.unigram import Unigram

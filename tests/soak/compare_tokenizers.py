@@ -19,8 +19,8 @@ from test_text import Pair
 
 from xtremedistil.data.formats import read_examples
 from xtremedistil.serving.graph.registry import graph_tokenizer
-from xtremedistil.serving.python.words import find_words
 from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.registry import open_tokenizer
 
 _BATCH = 4000

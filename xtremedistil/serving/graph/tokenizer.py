@@ -10,8 +10,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from xtremedistil.serving.python.words import re2_word
 from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.raw_words import re2_word
 from xtremedistil.tokenization.words import WHITESPACE
 
 

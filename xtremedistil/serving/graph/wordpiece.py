@@ -15,7 +15,7 @@ import tensorflow_text as tf_text
 from tokenizers import normalizers, pre_tokenizers
 
 from xtremedistil.serving.graph.tokenizer import GraphTokenizer
-from xtremedistil.serving.python.words import ranges, re2_class
+from xtremedistil.tokenization.raw_words import ranges, re2_class
 from xtremedistil.tokenization.wordpiece import WordPiece
 
 _CODE_POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.serving.python.words import find_words
 from xtremedistil.students.folder import Codec
+from xtremedistil.tokenization.raw_words import find_words
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # What is remembered: some twenty megabytes at the most; then it is forgotten at once.
