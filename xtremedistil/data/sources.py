@@ -2,6 +2,7 @@
 uses."""
 
 import array
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from xtremedistil.data.formats import Example, Rules, detect_format, read_exampl
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.progress import progress
+from xtremedistil.tokenization.raw_words import find_words
 
 SPLIT_NAMES = {
     "train": ("train",),
@@ -59,34 +61,42 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
 
     Args:
         config: `data_dir` is a folder of train, dev, test and transfer files, or of one such folder
-            per language.
+            per language; or empty, where `transfer_file` names all there is.
 
     Returns:
-        `train`, `dev`, `test` and `transfer`, each a list; only `train` is never empty.
+        `train`, `dev`, `test` and `transfer`, each a list; `train` and `transfer` are never both
+        empty.
 
     Raises:
-        DataError: a folder or file is missing, two files claim one split, or there is no training
-            file.
+        DataError: a folder or file is missing, two files claim one split, or there is neither a
+            training file nor unlabeled text.
     """
+    sources = {split: [] for split in SPLIT_NAMES}
+    if config.data_dir:
+        _collect_all(config, sources)
+    for path in filter(None, config.transfer_file):
+        file_format = detect_format(path, config.task, unlabeled=True)
+        sources["transfer"].append(Source(path, "", file_format))
+    if not (sources["train"] or sources["transfer"]):
+        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
+        raise DataError(
+            f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
+            "(train.tsv, train.txt, train.conll, .gz or .xz), or one folder of them per language; "
+            "or transfer.txt, unlabeled text for a teacher that has a head for the task. "
+            f"Received: {received}"
+        )
+    return sources
+
+
+def _collect_all(config: DataConfig, sources: dict[str, list[Source]]) -> None:
+    """Adds the files of a data folder, and of its folders of one language."""
     if not files.is_folder(config.data_dir):
         raise DataError(f"--data_dir must be a folder. Received: data_dir={config.data_dir!r}")
-    sources = {split: [] for split in SPLIT_NAMES}
     _collect(config.data_dir, "", config, sources)
     for name in files.list_folder(config.data_dir):
         folder = os.path.join(config.data_dir, name)
         if not name.startswith(".") and files.is_folder(folder):
             _collect(folder, name, config, sources)
-    if not sources["train"]:
-        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
-        raise DataError(
-            f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
-            "(train.tsv, train.txt, train.conll, .gz or .xz), or one folder of them per language. "
-            f"Received: {received}"
-        )
-    for path in filter(None, config.transfer_file):
-        file_format = detect_format(path, config.task, unlabeled=True)
-        sources["transfer"].append(Source(path, "", file_format))
-    return sources
 
 
 def _collect(
@@ -116,6 +126,14 @@ def checksums(sources: Iterable[Source]) -> list[list[str]]:
     ]
 
 
+def reads_raw_text(config: DataConfig, sources: dict[str, list[Source]]) -> bool:
+    """Whether the words of unlabeled text are those that a student finds in raw text, and not what
+    white space separates."""
+    if config.transfer_text == "auto":
+        return not sources["train"]
+    return config.transfer_text == "raw"
+
+
 class Reader:
     """Streams sources with one set of rules.
 
@@ -123,8 +141,12 @@ class Reader:
         DataError: a line breaks a rule of its format, or a file holds no sentence.
     """
 
-    def __init__(self, config: DataConfig):
-        self.task = config.task
+    def __init__(self, config: DataConfig, raw_text: bool = False):
+        """Args:
+        config: the rules.
+        raw_text: of `reads_raw_text`.
+        """
+        self.task, self.raw_text = config.task, raw_text
         self.rules = Rules(config.repair_iob2, config.max_words)
 
     def examples(self, sources: Iterable[Source]) -> Iterator[Example]:
@@ -135,21 +157,30 @@ class Reader:
                 source.path, source.file_format, source.language, self.rules
             ):
                 count += 1
+                if self.raw_text and source.file_format == "text":
+                    example = dataclasses.replace(example, words=_raw_words(example.words))
                 yield example
             if not count:
                 raise DataError(f"{source.path}: the file holds no sentence.")
 
     def scan(self, split: str, sources: list[Source]) -> Scan:
         """Reads some sources once, checks every line, and counts."""
+        return self.count(split, self.examples(sources))
+
+    def count(self, what: str, examples: Iterable[Example]) -> Scan:
+        """Counts examples as they are read.
+
+        Args:
+            what: they are, for the progress bar.
+            examples: of `examples`.
+        """
         languages, labels = {}, {}
         language_of, label_of = (
             array.array("h"),
             array.array("i"),
         )  # millions of them: not lists of objects
         repaired = 0
-        for example in progress(
-            f"reading {split}", None, "sentences", iterable=self.examples(sources)
-        ):
+        for example in progress(f"reading {what}", None, "sentences", iterable=examples):
             language_of.append(languages.setdefault(example.language, len(languages)))
             if len(languages) > MAX_LANGUAGES:
                 raise DataError(
@@ -172,6 +203,11 @@ class Reader:
             list(labels),
             repaired,
         )
+
+
+def _raw_words(parts: list[str]) -> list[str]:
+    """The words of a raw text, from what white space separates in it: no word holds a space."""
+    return [part[start:end] for part in parts for start, end in find_words(part)]
 
 
 def sample(
