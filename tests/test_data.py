@@ -49,6 +49,7 @@ def folder(tmp_path):
 
 
 def prepare(folder, labels=None, held_out=5, **options):
+    options = {"long_texts": "cut", **options}  # so that there are as many rows as texts
     config = DataConfig(data_dir=str(folder / "data"), **options)
     sources = find_sources(config)
     out = folder / "labeled"
@@ -320,12 +321,12 @@ def test_a_teacher_with_markers_has_a_class_for_every_piece(folder):
 
 
 def test_the_transfer_set_of_a_ready_teacher_is_another_part(folder):
-    _, sources, _, _ = prepare(folder)
+    config, sources, _, _ = prepare(folder)
     bare = LabelSet(("O", "B-LOC", "I-LOC"))
-    of_data, of_bare = (transfer_contents(sources, "x", a) for a in (None, bare))
+    of_data, of_bare = (transfer_contents(config, sources, "x", a) for a in (None, bare))
     assert of_bare == {**of_data, HAS_CLASS: True}
     texts = LabelSet(("good", "bad"), "classification")
-    assert transfer_contents(sources, "x", texts) == of_data
+    assert transfer_contents(config, sources, "x", texts) == of_data
 
 
 def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):
@@ -348,7 +349,9 @@ def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):
             r"--data_dir must be a folder. Received: data_dir='.*data'",
         ),
         (
-            lambda d: [os.remove(d / x / "train.tsv") for x in ("de", "en")],
+            lambda d: [
+                os.remove(d / x) for x in ("de/train.tsv", "de/transfer.txt", "en/train.tsv")
+            ],
             r"no training file.*Received: de, en",
         ),
         (
@@ -411,7 +414,7 @@ def test_files_of_one_name_have_fingerprints_of_their_own_and_an_order(folder):
 
     def inputs(*transfer_file):
         config = DataConfig(data_dir=str(folder / "data"), transfer_file=transfer_file)
-        return transfer_contents(find_sources(config), "x")
+        return transfer_contents(config, find_sources(config), "x")
 
     before = inputs(*paths)
     assert inputs(*reversed(paths)) != before  # sentences are numbered in another order

@@ -177,7 +177,7 @@ def test_a_damaged_transfer_set_is_made_again_and_the_same(tmp_path):
     labeled = str(tmp_path / "labeled")
     os.makedirs(labeled)
     prepare_labeled(config, sources, tokenizer, None, 5, labeled)
-    part = Part(str(tmp_path / "transfer"), transfer_contents(sources, "x"))
+    part = Part(str(tmp_path / "transfer"), transfer_contents(config, sources, "x"))
 
     def make():
         return part.ensure(

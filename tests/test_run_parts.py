@@ -28,12 +28,16 @@ BASE = {
     "max_seq_length": 16,
     "embedding_dim": 8,
 }
+NO_LABELS = {"data_dir": "", "transfer_file": ("TEXT",), "teacher": "READY"}
 GLOVE = {"embeddings": "glove", "vector_file": "VECTORS"}
 
 # By option: another value, the parts that are then others, and what else the run is asked.
 CASES = {
     "data_dir": ("OTHER_DATA", EVERYTHING, {}),
     "transfer_file": (("TEXT",), TRANSFER, {}),
+    "transfer_text": ("raw", TRANSFER, {}),
+    "long_texts": ("windows", TRANSFER, {}),
+    "agreement_test": (5, {"agreement", *EVERYTHING} - {"labels"}, NO_LABELS),
     "task": ("classification", EVERYTHING, {}),
     "data_format": ("conll", EVERYTHING, {}),
     "token_column": ("1", EVERYTHING, {}),
@@ -42,7 +46,7 @@ CASES = {
     "tag_names": (("O", "B-LOC"), EVERYTHING, {}),
     "text_field": ("text", TRANSFER, {}),
     "repair_iob2": (True, EVERYTHING, {}),
-    "max_seq_length": (12, TEACHER, {}),
+    "max_seq_length": (12, TEACHER | TRANSFER, {"long_texts": "windows"}),
     "truncate_scoring": (True, SCORES, {}),
     "max_words": (4000, EVERYTHING, {}),
     "labeled_per_language": (100, EVERYTHING, {}),
@@ -157,6 +161,8 @@ def fingerprints(places, **flags):
     found = {
         name: getattr(parts, name) for name in ("labeled", "transfer", "vocabulary", "targets")
     }
+    if not run.labeled:
+        found["agreement"] = parts.agreement
     found["teacher scores"] = parts.scores("teacher", teachers)
     steps = run.student.step_parts()
     for step, part in zip(run.student.plan_steps(), steps, strict=True):
@@ -201,6 +207,10 @@ def test_options_of_fine_tuning_do_not_touch_a_ready_teacher(places):
 def test_live_targets_touch_only_what_learns_from_the_teacher(places):
     before = fingerprints(places, strategy="D0-S")
     assert fingerprints(places, strategy="D0-S", targets="live") == before
+
+
+def test_cut_texts_are_the_same_transfer_set_at_any_length(places, unchanged):
+    assert changed(unchanged, fingerprints(places, max_seq_length=12)) == TEACHER
 
 
 def test_a_part_follows_the_content_of_files_and_not_their_place(places, tmp_path):

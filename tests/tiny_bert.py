@@ -36,10 +36,11 @@ def write(
     pooler: bool = False,
     prefix: str = "bert.",
     lowercase: bool = True,
+    positions: int = 16,
 ) -> str:
     """Writes a Hugging Face folder of a BERT of width 12 and 3 heads, with weights drawn from a
     fixed seed."""
-    width, inner, positions = 12, 20, 16
+    width, inner = 12, 20
     rng = np.random.default_rng(7)
 
     def draw(*shape: int) -> np.ndarray:

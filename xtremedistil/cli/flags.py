@@ -99,7 +99,7 @@ def _item(text: str, kind: type, name: str) -> Any:
 
 
 def use_sample_flags(top: str) -> bool:
-    """Without data and teacher, takes every value that was not given from `flags/sample.flags`.
+    """Without data, text and teacher, takes what was not given from `flags/sample.flags`.
 
     Args:
         top: the folder that holds `flags/`.
@@ -107,7 +107,8 @@ def use_sample_flags(top: str) -> bool:
     Returns:
         Whether it did.
     """
-    if FLAGS.config or FLAGS["data_dir"].present or FLAGS["teacher"].present:
+    given = ("data_dir", "teacher", "transfer_file")
+    if FLAGS.config or any(FLAGS[name].present for name in given):
         return False
     with open(os.path.join(top, SAMPLE_FLAGS), encoding="utf-8") as file:
         lines = [line.strip() for line in file if line.startswith("--")]

@@ -15,7 +15,9 @@ class DataConfig(Checked):
     data_dir: str = option(
         "",
         "Folder of labeled data: train, dev and test files, or one folder of them per language "
-        "(LANG/train.tsv), and perhaps transfer.txt. Empty: the embedded sample corpus.",
+        "(LANG/train.tsv), and perhaps transfer.txt. Without training files, a teacher that has a "
+        "head for the task is distilled from unlabeled text alone. Empty: no labeled data where "
+        "there is a --transfer_file, else the embedded sample corpus.",
         decides=("labeled", "transfer"),
         by_value=False,
     )
@@ -26,6 +28,31 @@ class DataConfig(Checked):
         "news/*.txt, with commas between them. The training sentences always belong to the "
         "transfer set.",
         decides=("transfer",),
+        by_value=False,
+    )
+    transfer_text: str = option(
+        "auto",
+        "How unlabeled text is split into words. raw: as a student splits the text that it serves, "
+        "punctuation apart. words: at white space, for text in the tokens of labeled data. auto: "
+        "raw where there are no training labels, else words.",
+        choices=("auto", "raw", "words"),
+        decides=("transfer",),
+        by_value=False,
+    )
+    long_texts: str = option(
+        "windows",
+        "What becomes of transfer text beyond --max_seq_length. windows: it is cut between words "
+        "into as many texts as it takes. cut: what is beyond is left out, as in the paper.",
+        choices=("windows", "cut"),
+        decides=("transfer",),
+        by_value=False,
+    )
+    agreement_test: int = option(
+        2000,
+        "Unlabeled texts held out of training, at most a tenth, on which the student's answers "
+        "are compared with the teacher's, where there are no training labels.",
+        low=1,
+        decides=("labeled",),
         by_value=False,
     )
     task: str = option(

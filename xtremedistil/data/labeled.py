@@ -25,6 +25,7 @@ from xtremedistil.data.sources import (
     Source,
     checksums,
     held_out_size,
+    reads_raw_text,
     rng_of,
     sample,
     sentence_hash,
@@ -98,7 +99,7 @@ def prepare_labeled(
     languages = sorted({name for scan in scans.values() for name in scan.languages})
     per_language = {}
     for split, rows in chosen.items():
-        examples = _taken(reader.examples(sources[origin[split]]), rows)
+        examples = taken(reader.examples(sources[origin[split]]), rows)
         encoded = encode_labeled(examples, tokenizer, labels, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
         number = np.bincount(encoded.sentences["language"], minlength=len(languages))
@@ -135,7 +136,7 @@ def _labels(config: DataConfig, scans: dict[str, Scan]) -> LabelSet:
     return LabelSet.from_data(every, config.task)
 
 
-def _taken(examples: Iterable[Example], rows: np.ndarray) -> Iterator[Example]:
+def taken(examples: Iterable[Example], rows: np.ndarray) -> Iterator[Example]:
     """The examples with these numbers, which ascend."""
     wanted = iter(rows.tolist())
     following = next(wanted, None)
@@ -155,14 +156,15 @@ def split_examples(
     """The examples behind the encoded rows of a split, in their order.
 
     Args:
-        config, sources: as `prepare_labeled` had them.
+        config, sources: as `prepare_labeled`, or `prepare_unlabeled`, had them.
         summary: what it returned.
         folder: what it wrote.
-        split: `train`, `dev` or `test`.
+        split: one of its splits.
     """
     chosen = safetensors.numpy.load(files.read_bytes(os.path.join(folder, CHOSEN)))
-    examples = Reader(config).examples(sources[summary["splits_from"][split]])
-    return list(_taken(examples, chosen[split]))
+    reader = Reader(config, reads_raw_text(config, sources))
+    examples = reader.examples(sources[summary["splits_from"][split]])
+    return list(taken(examples, chosen[split]))
 
 
 def _choose(
@@ -227,14 +229,17 @@ def _sparing(
 
 
 def encode_labeled(
-    examples: Iterable[Example], tokenizer: Tokenizer, labels: LabelSet, languages: list[str]
+    examples: Iterable[Example],
+    tokenizer: Tokenizer,
+    labels: LabelSet | None,
+    languages: list[str],
 ) -> Ragged:
     """Labeled examples as pieces, word starts and classes.
 
     Args:
         examples: tagged sentences, or texts with a class.
         tokenizer: the tokenization.
-        labels: the classes.
+        labels: the classes; None for unlabeled text, which gets no `labels`.
         languages: names to number.
 
     Returns:
@@ -246,16 +251,19 @@ def encode_labeled(
     Raises:
         DataError: a label that `labels` does not hold.
     """
-    kept, texts, beginnings = [], [], []
+    spoken, texts, own, beginnings = [], [], [], []
+    keeps_beginnings = labels is not None and labels.joins_neighbours
 
     def classes_of(example: Example) -> list[int]:
         return labels.encode(example.tags, lambda i: f"{example.path}:{example.line_of(i)}")
 
     def words() -> Iterator[list[str]]:
         for example in examples:
-            kept.append((languages.index(example.language), classes_of(example)))
+            spoken.append(languages.index(example.language))
+            if labels is not None:
+                own.append(classes_of(example))
             texts.append(sentence_hash(example.words))
-            if labels.joins_neighbours:
+            if keeps_beginnings:
                 beginnings.append([IOB2.part(tag).role == BEGIN for tag in example.tags])
             yield example.words
 
@@ -268,18 +276,16 @@ def encode_labeled(
         if beginnings:
             begins.append(np.zeros(len(pieces.ids), np.int8))
             begins[-1][pieces.first] = beginnings[row]
-        classes.append(
-            labels.of_pieces(len(pieces.ids), pieces.first, kept[row][1])
-            if labels.task == "ner"
-            else kept[row][1][0]
-        )
+        if labels is not None:
+            classes.append(
+                labels.of_pieces(len(pieces.ids), pieces.first, own[row])
+                if labels.task == "ner"
+                else own[row][0]
+            )
     pieces = {"ids": ids, "first": first}
-    sentences = {
-        "language": np.array([language for language, _ in kept], np.int16),
-        "hash": np.array(texts, np.uint64),
-    }
-    if labels.task == "ner":
-        pieces |= {"labels": classes} | ({"begins": begins} if labels.joins_neighbours else {})
-    else:
+    sentences = {"language": np.array(spoken, np.int16), "hash": np.array(texts, np.uint64)}
+    if labels is not None and labels.task == "ner":
+        pieces |= {"labels": classes} | ({"begins": begins} if keeps_beginnings else {})
+    elif labels is not None:
         sentences["labels"] = np.array(classes, np.int16)
     return Ragged.from_lists(pieces, sentences)

@@ -18,6 +18,7 @@ from xtremedistil.data.formats import (
     Example,
     Rules,
     detect_format,
+    holds_text,
     read_examples,
     recognise_scheme,
 )
@@ -25,6 +26,7 @@ from xtremedistil.data.tag_schemes import IOB2
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.progress import progress
+from xtremedistil.tokenization.raw_words import find_words
 
 SPLIT_NAMES = {
     "train": ("train",),
@@ -71,18 +73,37 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
 
     Args:
         config: `data_dir` is a folder of train, dev, test and transfer files, or of one such folder
-            per language.
+            per language; or empty, where `transfer_file` names all there is.
 
     Returns:
-        `train`, `dev`, `test` and `transfer`, each a list; only `train` is never empty.
+        `train`, `dev`, `test` and `transfer`, each a list; `train` and `transfer` are never both
+        empty.
 
     Raises:
-        DataError: a folder or file is missing, two files claim one split, or there is no training
-            file.
+        DataError: a folder or file is missing, two files claim one split, or there is neither a
+            training file nor unlabeled text.
     """
+    sources = {split: [] for split in SPLIT_NAMES}
+    if config.data_dir:
+        _collect_all(config, sources)
+    for path in transfer_paths(config.transfer_file):
+        sources["transfer"].append(Source(path, "", _text_format(path, config)))
+    if not (sources["train"] or sources["transfer"]):
+        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
+        raise DataError(
+            f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
+            "(train.tsv, train.jsonl, train.csv, train.parquet, .gz or .xz), or one folder of them "
+            "per language; or transfer.txt, unlabeled text for a teacher that has a head for the "
+            "task. "
+            f"Received: {received}"
+        )
+    return sources
+
+
+def _collect_all(config: DataConfig, sources: dict[str, list[Source]]) -> None:
+    """Adds the files of a data folder, and of its folders of one language."""
     if not files.is_folder(config.data_dir):
         raise DataError(f"--data_dir must be a folder. Received: data_dir={config.data_dir!r}")
-    sources = {split: [] for split in SPLIT_NAMES}
     _collect(config.data_dir, "", config, sources)
     for name in files.list_folder(config.data_dir):
         folder = os.path.join(config.data_dir, name)
@@ -92,17 +113,6 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
             _collect_split(folder, name, config, sources)
         else:
             _collect(folder, "" if name in _NO_LANGUAGES else name, config, sources)
-    if not sources["train"]:
-        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
-        raise DataError(
-            f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
-            "(train.tsv, train.jsonl, train.csv, train.parquet, .gz or .xz), or one folder of them "
-            "per language. "
-            f"Received: {received}"
-        )
-    for path in transfer_paths(config.transfer_file):
-        sources["transfer"].append(Source(path, "", _text_format(path, config)))
-    return sources
 
 
 def _text_format(path: str, config: DataConfig) -> str:
@@ -178,6 +188,14 @@ class Uneven:
             logging.warning("%d spans %s; the first: %s", self.number, self.what, self.first)
 
 
+def reads_raw_text(config: DataConfig, sources: dict[str, list[Source]]) -> bool:
+    """Whether the words of unlabeled text are those that a student finds in raw text, and not what
+    white space separates."""
+    if config.transfer_text == "auto":
+        return not sources["train"]
+    return config.transfer_text == "raw"
+
+
 class Reader:
     """Streams sources with one set of rules.
 
@@ -185,8 +203,12 @@ class Reader:
         DataError: a line breaks a rule of its format, or a file holds no sentence.
     """
 
-    def __init__(self, config: DataConfig):
-        self.task = config.task
+    def __init__(self, config: DataConfig, raw_text: bool = False):
+        """Args:
+        config: the rules.
+        raw_text: of `reads_raw_text`.
+        """
+        self.task, self.raw_text = config.task, raw_text
         self.rules = rules_of(config)
         self._schemes: dict[str, str] = {}  # of files
 
@@ -197,6 +219,8 @@ class Reader:
             rules = self._rules_for(source)
             for example in read_examples(source.path, source.file_format, source.language, rules):
                 count += 1
+                if self.raw_text and holds_text(source.file_format):
+                    example = dataclasses.replace(example, words=_raw_words(example.words))
                 yield example
             if not count:
                 raise DataError(f"{source.path}: the file holds no sentence.")
@@ -214,6 +238,15 @@ class Reader:
 
     def scan(self, split: str, sources: list[Source]) -> Scan:
         """Reads some sources once, checks every line, and counts."""
+        return self.count(split, self.examples(sources))
+
+    def count(self, what: str, examples: Iterable[Example]) -> Scan:
+        """Counts examples as they are read.
+
+        Args:
+            what: they are, for the progress bar.
+            examples: of `examples`.
+        """
         languages, labels = {}, {}
         language_of, label_of = (
             array.array("h"),
@@ -222,9 +255,7 @@ class Reader:
         repaired = 0
         uneven = {"cut": Uneven("begin or end inside a word, which belongs to them whole")}
         uneven["dropped"] = Uneven("share a word with a longer or an earlier one, and are left out")
-        for example in progress(
-            f"reading {split}", None, "sentences", iterable=self.examples(sources)
-        ):
+        for example in progress(f"reading {what}", None, "sentences", iterable=examples):
             for name, found in uneven.items():
                 found.count(example, getattr(example, name))
             language_of.append(languages.setdefault(example.language, len(languages)))
@@ -251,6 +282,11 @@ class Reader:
             list(labels),
             repaired,
         )
+
+
+def _raw_words(parts: list[str]) -> list[str]:
+    """The words of a raw text, from what white space separates in it: no word holds a space."""
+    return [part[start:end] for part in parts for start, end in find_words(part)]
 
 
 def sample(

@@ -1,11 +1,13 @@
 """Unlabeled text to encoded sentences on disk: the transfer set D_u.
 
 It holds all training sentences without their labels, but for those whose labels validate, and the
-transfer files. Some are held out to validate on: sentences that D_l does not hold, so that no loss
-has seen them, with no copy among the rest. The others are shuffled once, on disk, into shards.
-Memory grows by some tens of bytes a sentence, not with its text.
+transfer files; a text longer than training reads is cut into several. Some are held out to validate
+on: sentences that D_l does not hold, so that no loss has seen them, with no copy among the rest.
+The others are shuffled once, on disk, into shards. Memory grows by some tens of bytes a sentence,
+not with its text.
 """
 
+import array
 import contextlib
 import os
 import tempfile
@@ -19,6 +21,7 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import CHOSEN, WITHHELD
 from xtremedistil.data.labels import IGNORED, LabelSet
+from xtremedistil.data.long_texts import CutTexts, cut_between_words
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import read_shard, save_shard
 from xtremedistil.data.sources import (
@@ -27,6 +30,7 @@ from xtremedistil.data.sources import (
     Source,
     checksums,
     held_out_size,
+    reads_raw_text,
     rng_of,
     sentence_hash,
 )
@@ -43,11 +47,18 @@ HAS_CLASS = "has_class"
 
 
 def transfer_contents(
-    sources: dict[str, list[Source]], labeled: str, labels: LabelSet | None = None
+    config: DataConfig,
+    sources: dict[str, list[Source]],
+    labeled: str,
+    labels: LabelSet | None = None,
 ) -> dict[str, object]:
     """What the encoded transfer set is made from, beside the options; `labeled` stands for the
     labeled data."""
-    contents = {} if _on_every_piece(labels) else {HAS_CLASS: True}
+    contents: dict[str, object] = {} if _on_every_piece(labels) else {HAS_CLASS: True}
+    if reads_raw_text(config, sources):
+        contents["raw text"] = True
+    if config.long_texts == "windows":
+        contents["windows"] = config.max_seq_length
     return contents | {
         "labeled data": labeled,
         "transfer files": checksums(sources["transfer"]),
@@ -70,7 +81,8 @@ def prepare_transfer(
         labeled: folder of the labeled data.
         held_out: sentences to validate on, at the most.
         folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`:
-            how often each piece occurs in D_l and D_u.
+            how often each piece occurs in D_l and D_u. Of a run without training labels (`labeled`
+            was made by `prepare_unlabeled`) its development texts validate.
         labels: of a ready-made teacher. Where they have no classes for some pieces, shards say
             for which they have (`HAS_CLASS`), so that no loss takes the teacher's logits elsewhere.
 
@@ -80,20 +92,31 @@ def prepare_transfer(
     Raises:
         DataError: a line is not as it must be, there are too few sentences, or D_l holds them all.
     """
-    reader = Reader(config)
+    reader = Reader(config, reads_raw_text(config, sources))
     chosen = safetensors.numpy.load(files.read_bytes(os.path.join(labeled, CHOSEN)))
     train, unlabeled = (reader.scan(split, sources[split]) for split in ("train", "transfer"))
     total = len(train) + len(unlabeled)
     in_labeled = np.isin(np.arange(total), chosen["train"])
     usable = ~np.isin(np.arange(total), chosen[WITHHELD])
-    wanted, held_out = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
+    wanted, number = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
+    developing = np.zeros(total, bool)
+    if not sources["train"]:
+        developing[chosen["dev"]] = True
+    wanted |= developing
     examples = reader.examples([*sources["train"], *sources["transfer"]])
     kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
     with _scratch_folder(folder) as scratch:
-        everything = _in_order(kept, int(wanted.sum()), tokenizer, scratch, labels)
+        longest = config.max_seq_length if config.long_texts == "windows" else None
+        how = (tokenizer, scratch, labels, longest)
+        everything, texts = _in_order(kept, int(wanted.sum()), *how)
         rng = rng_of(config, "order")
-        parts = _parts(everything.sentences["hash"], in_labeled[wanted], held_out, rng)
+        if developing.any():  # of documents' many windows, no more validate than of sentences
+            rows = rng.permutation(texts.rows(np.flatnonzero(developing[wanted])))[:held_out]
+            parts = _in_shards(rows, texts.rows(np.flatnonzero(~developing[wanted])), rng)
+        else:
+            parts = _parts(texts, in_labeled[wanted], number, rng)
         summary, counts = _write(everything, parts, len(tokenizer), folder)
+    summary |= {"texts": len(texts.windows), **texts.cut()}
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
     return summary, (USAGE, VALIDATION)
@@ -205,24 +228,24 @@ def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
 
 
 def _parts(
-    hashes: np.ndarray, labeled: np.ndarray, held_out: int, rng: np.random.Generator
+    texts: CutTexts, labeled: np.ndarray, held_out: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """The rows of each file of the transfer set, shuffled.
 
     Args:
-        hashes: `(sentences,)` of `sentence_hash`.
-        labeled: `(sentences,)` bool: those of D_l.
-        held_out: how many validate; fewer where fewer differ from all of D_l. Their copies belong
-            to no file.
+        texts: that it holds.
+        labeled: `(texts,)` bool: those of D_l.
+        held_out: how many rows validate; fewer where fewer differ from all of D_l. Copies of their
+            texts belong to no file.
         rng: shuffles.
 
     Raises:
         DataError: there are less than two sentences, or none but those of D_l.
     """
-    total = len(hashes)
+    total = len(texts.hashes)
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    distinct, first, text_of = np.unique(hashes, return_index=True, return_inverse=True)
+    distinct, first, text_of = np.unique(texts.hashes, return_index=True, return_inverse=True)
     unlabeled = np.ones(len(distinct), bool)
     unlabeled[text_of[labeled]] = False
     chosen = rng.permutation(np.flatnonzero(unlabeled))[:held_out]
@@ -231,8 +254,18 @@ def _parts(
             "the transfer set needs a sentence that is not labeled too, to validate on. Give other "
             f"text (--transfer_file), or label less. Received: {total} sentences, all of D_l"
         )
-    order = rng.permutation(np.flatnonzero(~np.isin(text_of, chosen)))
-    parts = {VALIDATION: first[chosen]}
+    number = np.searchsorted(np.cumsum(texts.windows[first[chosen]]), held_out, side="right")
+    chosen = chosen[: max(1, number)]
+    others = np.flatnonzero(~np.isin(text_of, chosen))
+    return _in_shards(texts.rows(first[chosen]), texts.rows(others), rng)
+
+
+def _in_shards(
+    validation: np.ndarray, others: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The rows of each file: those that validate, and the others, shuffled."""
+    order = rng.permutation(others)
+    parts = {VALIDATION: validation}
     for number, start in enumerate(range(0, len(order), SHARD_SENTENCES)):
         parts[f"{number:05d}.safetensors"] = order[start : start + SHARD_SENTENCES]
     return parts
@@ -266,13 +299,15 @@ def _in_order(
     tokenizer: Tokenizer,
     scratch: str,
     labels: LabelSet | None,
-) -> Ragged:
-    """Encodes `total` sentences; their pieces are in files of the folder `scratch`, in order."""
-    hashes, lengths = np.zeros(total, np.uint64), np.zeros(total, np.int64)
+    longest: int | None,
+) -> tuple[Ragged, CutTexts]:
+    """Encodes `total` texts, cut into windows of at most `longest` pieces (None: whole); their
+    pieces are in files of the folder `scratch`, in order."""
+    hashes, windows, lengths = array.array("Q"), array.array("q"), array.array("q")
 
     def words() -> Iterator[list[str]]:
-        for row, example in enumerate(examples):
-            hashes[row] = sentence_hash(example.words)
+        for example in examples:
+            hashes.append(sentence_hash(example.words))
             yield example.words
 
     kinds = {"ids": np.int32} | ({} if _on_every_piece(labels) else {HAS_CLASS: np.int8})
@@ -280,12 +315,15 @@ def _in_order(
     with contextlib.ExitStack() as opened:
         by_kind = {kind: opened.enter_context(open(path, "wb")) for kind, path in paths.items()}
         encoded = tokenizer.encode(words())
-        bar = progress("encoding the transfer set", total, "sentences", iterable=encoded)
-        for row, pieces in enumerate(bar):
-            lengths[row] = len(pieces.ids)
-            by_kind["ids"].write(pieces.ids.tobytes())
-            if HAS_CLASS in by_kind:
-                by_kind[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
+        for text in progress("encoding the transfer set", total, "sentences", iterable=encoded):
+            rows = [text] if longest is None else cut_between_words(text, longest)
+            windows.append(len(rows))
+            for pieces in rows:
+                lengths.append(len(pieces.ids))
+                by_kind["ids"].write(pieces.ids.tobytes())
+                if HAS_CLASS in by_kind:
+                    by_kind[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
+    texts = CutTexts(np.array(hashes, np.uint64), np.array(windows, np.int64))
+    offsets = np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
     flat = {kind: np.memmap(paths[kind], dtype, "r") for kind, dtype in kinds.items()}
-    return Ragged(offsets, flat, {"hash": hashes})
+    return Ragged(offsets, flat, {"hash": np.repeat(texts.hashes, texts.windows)}), texts

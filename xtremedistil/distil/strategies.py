@@ -108,8 +108,42 @@ class Step:
         return tuple(dict.fromkeys(loss.output for loss in own))
 
 
+def _learns_from_teacher(strategy: Strategy) -> bool:
+    return any(loss != LABELS for stage in strategy.stages for loss in stage.losses)
+
+
+def find_strategy(name: str, labeled: bool = True) -> Strategy:
+    """A strategy, without what it learns from labels where there are none.
+
+    Args:
+        name: as in Table 3.
+        labeled: whether there are training labels.
+
+    Raises:
+        ConfigError: without labels it learns nothing.
+    """
+    strategy = STRATEGIES[name]
+    if labeled:
+        return strategy
+    left = (
+        dataclasses.replace(stage, losses=tuple(loss for loss in stage.losses if loss != LABELS))
+        for stage in strategy.stages
+    )
+    stages = tuple(stage for stage in left if stage.losses)
+    if not stages:
+        taught = ", ".join(n for n, own in STRATEGIES.items() if _learns_from_teacher(own))
+        raise ConfigError(
+            f"--strategy={name} learns from labels alone, and there is no training file: choose "
+            f"one of {taught}, or give labeled data (--data_dir). Received: strategy={name}"
+        )
+    return dataclasses.replace(strategy, stages=stages)
+
+
 def steps_of(
-    config: DistillationConfig, heads_on: str = "projection", languages: Sequence[str] = ()
+    config: DistillationConfig,
+    heads_on: str = "projection",
+    languages: Sequence[str] = (),
+    labeled: bool = True,
 ) -> list[Step]:
     """The steps of the chosen strategy, in order.
 
@@ -119,12 +153,14 @@ def steps_of(
             trains the projection.
         languages: of the labeled data; a strategy with one student per language (D0) goes through
             its steps once for each.
+        labeled: whether there are training labels.
 
     Raises:
         ConfigError: a list of epochs has not one number or four, a stage to unfreeze does not
-            exist, or a loss weight is given to a strategy without that loss.
+            exist, a loss weight is given to a strategy without that loss, or a strategy of labels
+            alone has none.
     """
-    strategy = STRATEGIES[config.strategy]
+    strategy = find_strategy(config.strategy, labeled)
     _check_weights(config, strategy)
     gradual = _gradual_stages(config, strategy)
     steps = [

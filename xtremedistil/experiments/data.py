@@ -11,6 +11,7 @@ from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import USAGE, prepare_transfer
+from xtremedistil.data.unlabeled import prepare_unlabeled
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
@@ -30,12 +31,14 @@ class RunData:
 
     @once
     def prepare_labeled(self) -> dict[str, Any]:
-        """Reads and encodes the labeled data; returns what is known of it."""
+        """Reads and encodes the labeled data, or without any what is held out of the unlabeled
+        text; returns what is known of it."""
         run, part = self._run, self._parts.labeled
         held_out = run.config.distillation.transfer_validation
         settings = (self._ready_labels(), held_out, part.folder)
         arguments = (run.read_data, run.sources, self._tokenizer, *settings)
-        return part.ensure(lambda: prepare_labeled(*arguments))
+        prepare = prepare_labeled if run.labeled else prepare_unlabeled
+        return part.ensure(lambda: prepare(*arguments))
 
     @once
     def prepare_transfer(self) -> dict[str, Any]:
@@ -87,7 +90,7 @@ class RunData:
         """The encoded sentences of a labeled split.
 
         Args:
-            name: `train`, `dev` or `test`.
+            name: of the split.
             cut: to the training length, or whole.
             language: of one language, or of all.
 

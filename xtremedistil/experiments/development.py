@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from xtremedistil.data.unlabeled import DEV
+from xtremedistil.experiments.agreement import RunAgreement
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.student import Metric, RunStudent
@@ -13,15 +15,20 @@ from xtremedistil.scoring.predictions import Forward, forward_of, predict, score
 
 
 class DevelopmentScores:
-    """Scores students on the development set, whole sentences as in the test."""
+    """Scores students on the development set, whole sentences as in the test; without labels, on
+    how far they agree with the teacher."""
 
-    def __init__(self, run: Opened, data: RunData, student: RunStudent):
+    def __init__(self, run: Opened, data: RunData, student: RunStudent, agreement: RunAgreement):
         """Reads nothing yet."""
         self._run, self._data, self._student = run, data, student
+        self._agreement = agreement
 
     def _score(self, forward: Forward, language: str | None) -> dict[str, Any]:
         """`mean`, `std` and `per_language` of F1 or accuracy."""
-        rows = self._data.split("dev", cut=False, language=language)
+        if self._run.labeled:
+            rows = self._data.split("dev", cut=False, language=language)
+        else:
+            rows = self._agreement.split(DEV)
         labels = self._data.read_labels()
         prediction = predict(forward, rows, labels)
         languages = self._data.prepare_labeled()["languages"]

@@ -5,6 +5,7 @@ import numpy as np
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.unlabeled import AGREEMENT, TEST
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import Scored
 from xtremedistil.report.schema import Sentence
@@ -13,15 +14,15 @@ from xtremedistil.scoring.predictions import word_tags
 _SHOWN = 20  # sentences of a language
 
 
-def test_examples(run: Run) -> list[Example]:
-    """The words of a run's test sentences."""
+def test_examples(run: Run, split: str) -> list[Example]:
+    """The words of a run's test sentences, which are those of a split."""
     return split_examples(
-        run.read_data, run.sources, run.data.prepare_labeled(), run.parts.labeled.folder, "test"
+        run.read_data, run.sources, run.data.prepare_labeled(), run.parts.labeled.folder, split
     )
 
 
 def find_disagreements(
-    run: Run, test: Ragged, teacher: Scored, student: Scored
+    run: Run, test: Ragged, teacher: Scored | None, student: Scored
 ) -> dict[str, list[Sentence]]:
     """The test sentences on which teacher and student disagree most, by language.
 
@@ -30,11 +31,12 @@ def find_disagreements(
     Args:
         run: that both are of.
         test: its test set.
-        teacher, student: what they make of it.
+        teacher, student: what they make of it. None for the teacher where `test` is held-out text
+            without labels, which has the teacher's answers in their place: nothing is then true.
     """
     true, taught, learned = _said(run, test, teacher, student)
     differing = np.array([sum(a != b for a, b in zip(*pair)) for pair in zip(taught, learned)])
-    examples = test_examples(run)
+    examples = test_examples(run, TEST if teacher else AGREEMENT)
     shown: dict[str, list[Sentence]] = {}
     for number, name in enumerate(run.data.prepare_labeled()["languages"]):
         rows = np.flatnonzero((test.sentences["language"] == number) & (differing > 0))
@@ -42,7 +44,7 @@ def find_disagreements(
         shown[name] = [
             Sentence(
                 words=list(examples[row].words),
-                true=true[row],
+                true=true[row] if teacher else [],
                 teacher=taught[row],
                 student=learned[row],
             )
@@ -51,11 +53,12 @@ def find_disagreements(
     return {name: found for name, found in shown.items() if found}
 
 
-def _said(run: Run, test: Ragged, teacher: Scored, student: Scored) -> list[list[list[str]]]:
-    """What is true, and what both say: a tag per word, or one class per text."""
+def _said(run: Run, test: Ragged, teacher: Scored | None, student: Scored) -> list[list[list[str]]]:
+    """The labels, and what both say: a tag per word, or one class per text."""
     labels = run.data.read_labels()
     rows = test.pieces if labels.task == "ner" else test.sentences
-    said = (rows["labels"], teacher.classes, student.classes)
+    taught = teacher.classes if teacher else rows["labels"]
+    said = (rows["labels"], taught, student.classes)
     if labels.task == "ner":
         return [word_tags(classes, test, labels) for classes in said]
     return [[[labels.names[i]] for i in classes] for classes in said]

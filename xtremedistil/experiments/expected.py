@@ -87,7 +87,7 @@ def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     """The long parts of a run with their expected seconds."""
-    counts = run.data.prepare_labeled()["sentences_per_language"]["train"]
+    counts = run.data.prepare_labeled()["sentences_per_language"].get("train", {})
     labeled, transfer = sum(counts.values()), run.data.prepare_transfer()["sentences"]
     tuning = 0.0 if run.ready_teacher else 3.0 * run.config.teacher.teacher_epochs * rates.teacher
     if run.config.teacher.teacher_per_language:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil.config import Config
+from xtremedistil.data.unlabeled import AGREEMENT, DEV, TEST
 from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
 from xtremedistil.report.summary import summary
@@ -49,7 +50,12 @@ def execute(config: Config) -> dict[str, Any] | None:
         workers.meet()
         logging.info("%s", describe(run))
         if last >= 0:
-            run.data.prepare_transfer()  # what is wrong with it, or with vectors, is found now
+            transfer = run.data.prepare_transfer()  # what is wrong with it is found now
+            if cut := transfer.get("cut_texts"):
+                logging.info(
+                    "transfer  %d of %d texts are longer than --max_seq_length=%d: %d windows",
+                    *(cut, transfer["texts"], config.data.max_seq_length, transfer["windows"]),
+                )
             run.data.read_vectors()
             if line := run.targets.describe():
                 logging.info("%s", line)
@@ -57,6 +63,8 @@ def execute(config: Config) -> dict[str, Any] | None:
             _report_teacher(run)
             return None
         run.teacher.make()
+        if last >= 0:
+            run.agreement.make()
         if last < 0:
             if workers.chief:
                 _report_teacher(Run(config))
@@ -91,15 +99,34 @@ def describe(run: Run) -> str:
     sizes = {
         split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
     }
+    if run.labeled:
+        held = (
+            f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, "
+            f"{sizes['test']:,} to score"
+        )
+    else:
+        scored = f", {sizes[TEST]:,} labeled ones to score" if TEST in sizes else ""
+        held = (
+            f"unlabeled {sizes[DEV]:,} texts held out to validate, {sizes[AGREEMENT]:,} to compare "
+            f"with the teacher{scored}"
+        )
     lines = [
         f"task      {run.config.data.task}, {len(data['languages'])} languages, "
         f"{len(run.data.read_labels())} classes",
-        f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, {sizes['test']:,} "
-        "to score",
+        held,
         f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"
         + (", used as it is" if run.ready_teacher else ""),
     ]
-    if data["splits_from"]["test"] != "test":
+    if not run.labeled:
+        lines.append(
+            f"note      there are no training labels: {run.strategy.name} ends with what the "
+            "teacher says, and agreement with the teacher is measured"
+        )
+        if run.sources["test"] and run.sources["dev"]:
+            lines.append(
+                "note      the development file is not read: it would need training labels"
+            )
+    elif data["splits_from"]["test"] != "test":
         lines.append(
             "note      there is no test file: the development file is scored, and training data "
             "validates"

@@ -1,12 +1,13 @@
 """A run as it is opened: what is known, and what can be wrong, before any long work."""
 
 import dataclasses
+from collections.abc import Sequence
 
-from xtremedistil.config import Config
+from xtremedistil.config import TASKS, Config
 from xtremedistil.data.sample import corpus_dir, vocabulary_dir
 from xtremedistil.data.sources import find_sources
 from xtremedistil.distil.losses import REPRESENTATION
-from xtremedistil.distil.strategies import STRATEGIES, steps_of, transfer_targets
+from xtremedistil.distil.strategies import Step, find_strategy, steps_of, transfer_targets
 from xtremedistil.experiments.run_parts import RunParts
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
@@ -21,6 +22,8 @@ class Opened:
     Attributes:
         config: what was asked.
         workers: who runs it.
+        labeled: whether there are training labels; without them the teacher's answers are all that
+            the student learns from, and what it is compared with.
         strategy: how the student learns.
         wanted_targets: the kinds of teacher targets that the strategy learns from.
         read_data: the data config, with the folder that is really read.
@@ -41,22 +44,61 @@ class Opened:
             XtremeDistilError: of the kind that fits what is wrong.
         """
         self.config, self.workers = config, workers
-        self.strategy = STRATEGIES[config.distillation.strategy]
-        # raises if it cannot be made; which languages there are plays no part yet
-        steps = steps_of(config.distillation, config.student.heads_on, ("",))
-        self.wanted_targets = transfer_targets(steps)
-        folder = config.data.data_dir or corpus_dir()
-        self.read_data = dataclasses.replace(config.data, data_dir=folder)
+        self.read_data = config.data
+        if not config.data.data_dir and not any(config.data.transfer_file):
+            self.read_data = dataclasses.replace(config.data, data_dir=corpus_dir())
         self.sources = find_sources(self.read_data)
+        self.labeled = bool(self.sources["train"])
+        self.strategy = find_strategy(config.distillation.strategy, self.labeled)
+        # raises if it cannot be made; which languages there are plays no part yet
+        self.wanted_targets = transfer_targets(self.steps(("",)))
         self.checkpoint = open_checkpoint(config.teacher, config.data.task, vocabulary_dir())
         self.ready_teacher = (
             config.teacher.finetune != "always" and self.checkpoint.labels is not None
         )
+        if not self.labeled:
+            self._check_unlabeled()
         self._check_teacher()
         if config.run.stage != "teacher":  # which needs no student
             self._check_student()
         ready_labels = self.checkpoint.labels if self.ready_teacher else None
         self.parts = RunParts(config, self.sources, self.checkpoint, ready_labels, workers)
+
+    def steps(self, languages: Sequence[str] = ()) -> list[Step]:
+        """The steps of the strategy, for these languages where each has a student of its own."""
+        config = self.config
+        return steps_of(config.distillation, config.student.heads_on, languages, self.labeled)
+
+    def _check_unlabeled(self) -> None:
+        """Makes sure that there is a teacher whose answers can stand for labels."""
+        config, labels = self.config, self.checkpoint.labels
+        if self.ready_teacher:
+            if config.run.stage == "teacher" and not (self.sources["test"] or self.sources["dev"]):
+                raise ConfigError(
+                    "--stage=teacher scores the teacher, which needs a labeled test or train file "
+                    "(--data_dir). Received: unlabeled text alone"
+                )
+            return
+        if labels is not None:
+            raise ConfigError(
+                "--finetune=always needs labeled data: a --data_dir with a training file. "
+                f"Received: data_dir={config.data.data_dir!r}, no training file"
+            )
+        task = config.data.task
+        others = [other for other in TASKS if other != task and self._has_head_for(other)]
+        hint = f"; it has one for --task={others[0]}" if others else ""
+        raise CheckpointError(
+            "without labeled data the teacher must have been fine-tuned, and this one has no head "
+            f"for --task={task}{hint}. Give a teacher that has one, or a --data_dir with a "
+            f"training file to fine-tune it on. Received: teacher={config.teacher.teacher!r}"
+        )
+
+    def _has_head_for(self, task: str) -> bool:
+        try:
+            checkpoint = open_checkpoint(self.config.teacher, task, vocabulary_dir())
+        except CheckpointError:  # such as a head for tags that names none
+            return False
+        return checkpoint.labels is not None
 
     def _check_teacher(self) -> None:
         config, shape = self.config, self.checkpoint.config

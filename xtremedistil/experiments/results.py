@@ -12,7 +12,9 @@ from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.config import StudentConfig
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import USAGE
+from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
+from xtremedistil.experiments.agreement_scores import agreement
 from xtremedistil.experiments.disagreements import find_disagreements, test_examples
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
@@ -34,10 +36,11 @@ _WEIGHED = dict(zip(schema.WEIGHTS, (LABELS, REPRESENTATION, LOGITS), strict=Tru
 @dataclass(frozen=True)
 class _Models:
     """What the models of a run make of its test set: the teacher, the student, and the student
-    after each step that trains a head, by the step's place."""
+    after each step that trains a head, by the step's place. On held-out text without labels the
+    teacher's answers stand for them, and it has no score."""
 
     test: Ragged
-    teacher: Scored
+    teacher: Scored | None
     student: Scored
     steps: Mapping[int, Scored]
 
@@ -55,27 +58,28 @@ def collect(
     Returns:
         The content of `results.json`.
     """
-    models = _score(run)
+    tested = schema.TEST in run.data.prepare_labeled()["splits_from"]
+    scored = _score(run) if tested else None
+    agreeing = None if run.labeled else _score(run, unlabeled=True)
+    models = scored or agreeing
     folder = run.student.save()
     saved_model = _export(run, folder)
     found = find_disagreements(run, models.test, models.teacher, models.student)
     _write(run, schema.DISAGREEMENTS, found)
-    steps = _steps(run, step_records, models.steps)
+    steps = _steps(run, step_records, scored, agreeing)
     parts = _parts(run, steps, target_cost)
-    languages = models.test.sentences["language"]
-    kept = kept_interval(models.teacher.counts, models.student.counts, languages)
+    kept = _kept(scored) if scored else None
     results = RunResults(
         task=run.config.data.task,
         strategy=run.strategy.name,
-        teacher=_teacher(run, models.teacher),
-        student=_student(run, models.student, folder),
+        teacher=_teacher(run, scored and scored.teacher),
+        student=_student(run, scored and scored.student, folder),
         steps=steps,
-        retained=None
-        if models.teacher.scores[run.metric_name]["mean"] is None
-        else kept["percent"],
-        retained_interval=[kept["low"], kept["high"]],
+        retained=kept and kept["percent"],
+        retained_interval=kept and [kept["low"], kept["high"]],
+        agreement=agreeing and agreement(run, agreeing.test, agreeing.student),
         compression=run.teacher.make()["parameters"] / run.student.find_shape().deployed_parameters,
-        unseen=_unseen_scores(run, models),
+        unseen=_unseen_scores(run, scored) if scored else schema.Unseen(sentences=0),
         unknown_piece_rate=_unknown_rate(run, models.test),
         data=_data(run, run.data.prepare_transfer()),
         latency=_latency(run),
@@ -120,11 +124,12 @@ def _write(run: Run, name: str, values: Any) -> None:
 # Scoring
 
 
-def _score(run: Run) -> _Models:
-    scores = RunScores(run)
+def _score(run: Run, unlabeled: bool = False) -> _Models:
+    scores = RunScores(run, unlabeled)
     scored = [i for i, step in enumerate(run.student.plan_steps()) if step.head is not None]
-    with progress("scoring the test set", 1 + len(scored), "models") as bar:
-        teacher = scores.of_teacher()
+    what = "comparing with the teacher" if unlabeled else "scoring the test set"
+    with progress(what, 1 + len(scored), "models") as bar:
+        teacher = None if unlabeled else scores.of_teacher()
         bar.update()
         of_steps: dict[int, Scored] = {}
         for number in scored:
@@ -133,12 +138,20 @@ def _score(run: Run) -> _Models:
     return _Models(scores.test, teacher, scores.of_steps(run.student.final_steps()), of_steps)
 
 
-def _scores(scored: Scored) -> dict[str, Any]:
-    """The fields of `schema.Scores`."""
+def _kept(models: _Models) -> dict[str, float]:
+    """The share of the teacher's score that the student keeps."""
+    languages = models.test.sentences["language"]
+    return kept_interval(models.teacher.counts, models.student.counts, languages)
+
+
+def _scores(scored: Scored | None) -> dict[str, Any]:
+    """The fields of `schema.Scores`; none without a labeled test set."""
+    if scored is None:
+        return {}
     return vars(parse(schema.Scores, scored.scores, "scores:", strict=True))
 
 
-def _teacher(run: Run, scored: Scored) -> schema.Teacher:
+def _teacher(run: Run, scored: Scored | None) -> schema.Teacher:
     record = {} if run.config.teacher.teacher_per_language else run.teacher.make()
     history = record.get("history")
     return schema.Teacher(
@@ -150,7 +163,7 @@ def _teacher(run: Run, scored: Scored) -> schema.Teacher:
     )
 
 
-def _student(run: Run, scored: Scored, folder: str) -> schema.Student:
+def _student(run: Run, scored: Scored | None, folder: str) -> schema.Student:
     shape = run.student.find_shape()
     return schema.Student(
         **_scores(scored),
@@ -175,9 +188,15 @@ def _size_flags(kind: str) -> tuple[str, str]:
 
 
 def _steps(
-    run: Run, records: Sequence[dict[str, Any]], scored: Mapping[int, Scored]
+    run: Run,
+    records: Sequence[dict[str, Any]],
+    scored: _Models | None,
+    agreeing: _Models | None,
 ) -> list[schema.Step]:
-    metric = run.metric_name
+    def measured(models: _Models | None, number: int) -> schema.Score | None:
+        found = models.steps.get(number) if models else None
+        return found and _scores(found)[run.metric_name]
+
     return [
         schema.Step(
             name=step.name,
@@ -191,7 +210,8 @@ def _steps(
             history=_history(record["history"]),
             waiting_seconds=record.get("waiting_seconds"),
             constant_loss=record.get("constant_loss"),
-            **({metric: _scores(scored[number])[metric]} if number in scored else {}),
+            agreement=measured(agreeing, number),
+            **{run.metric_name: measured(scored, number)},
         )
         for number, (step, record) in enumerate(zip(run.student.plan_steps(), records, strict=True))
     ]
@@ -240,7 +260,9 @@ def _export(run: Run, folder: str) -> str | None:
 
 def _example(run: Run, saved_model: str) -> schema.AnsweredExample | None:
     """A test sentence, as the exported student answers it; None where that reads no text."""
-    text = " ".join(test_examples(run)[0].words)
+    splits = run.data.prepare_labeled()["splits_from"]
+    split = schema.TEST if schema.TEST in splits else AGREEMENT
+    text = " ".join(test_examples(run, split)[0].words)
     answers = answer_texts(saved_model, [text])
     return schema.AnsweredExample(text=text, answer=answers[0]) if answers else None
 

@@ -7,6 +7,7 @@ part is recognised when it is done, and taken up where it stopped when it is not
 from typing import Any
 
 from xtremedistil.config import Config
+from xtremedistil.experiments.agreement import RunAgreement
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.development import DevelopmentScores
 from xtremedistil.experiments.opening import Opened
@@ -25,6 +26,7 @@ class Run(Opened):
         teacher: the model to distil from.
         targets: what the teacher says of the transfer set.
         student: the model to distil into.
+        agreement: what the teacher says of held-out text, where there are no labels.
         development: its development scores.
     """
 
@@ -35,7 +37,8 @@ class Run(Opened):
         self.teacher = RunTeacher(self, self.data)
         self.targets = RunTargets(self, self.data, self.teacher)
         self.student = RunStudent(self, self.data, self.teacher, self.targets)
-        self.development = DevelopmentScores(self, self.data, self.student)
+        self.agreement = RunAgreement(self, self.data, self.teacher)
+        self.development = DevelopmentScores(self, self.data, self.student, self.agreement)
 
     def check_parts(self, last_stage: int) -> None:
         """Makes sure that no part up to a stage belongs to another configuration.
@@ -60,7 +63,8 @@ class Run(Opened):
             return [parts.teacher]
         steps = zip(self.student.step_parts(), self.student.plan_steps(), strict=True)
         wanted = [part for part, step in steps if step.stage <= last_stage]
-        return [parts.teacher, parts.transfer, parts.vocabulary, parts.targets, *wanted]
+        told = [parts.targets] if self.labeled else [parts.targets, parts.agreement]
+        return [parts.teacher, parts.transfer, parts.vocabulary, *told, *wanted]
 
     def distil(self, last_stage: int) -> list[dict[str, Any]]:
         """Trains the steps up to a stage; returns what each recorded."""

@@ -18,6 +18,7 @@ from xtremedistil.data.labeled import labeled_contents
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sources import Source
 from xtremedistil.data.transfer import transfer_contents
+from xtremedistil.data.unlabeled import unlabeled_contents
 from xtremedistil.distil.strategies import Step, transfer_targets
 from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
@@ -34,6 +35,7 @@ class RunParts:
         vocabulary: the transfer set that decides the student's vocabulary, mostly `transfer`.
         teacher: the fine-tuned teacher.
         targets: what it says of D_u.
+        agreement: what it says of the text that is held out of D_u, where there are no labels.
     """
 
     def __init__(
@@ -55,7 +57,11 @@ class RunParts:
         """
         self._config, self._workers, self._ready_labels = config, workers, ready_labels
         held_out = config.distillation.transfer_validation
-        contents = labeled_contents(sources, checkpoint.tokenizer, ready_labels, held_out)
+        if sources["train"] or ready_labels is None:
+            contents = labeled_contents(sources, checkpoint.tokenizer, ready_labels, held_out)
+        else:
+            own = (config.data, sources, checkpoint.tokenizer, ready_labels, held_out)
+            contents = unlabeled_contents(*own)
         self.labeled = self._part("data/labeled", self._options("labeled") | contents)
         self.transfer = self._transfer(config.data, sources, "data/transfer")
         self.vocabulary = self.transfer
@@ -66,6 +72,8 @@ class RunParts:
         self.teacher = self._part("teacher", self._teacher_inputs(checkpoint))
         told = {"teacher": self.teacher.fingerprint, "transfer set": self.transfer.fingerprint}
         self.targets = self._part("targets", told | self._options("targets"))
+        told = {"teacher": self.teacher.fingerprint, "held-out text": self.labeled.fingerprint}
+        self.agreement = self._part("agreement", told | self._options("targets"))
 
     def _options(self, *parts: str) -> dict[str, Any]:
         return options_of(*parts, sections=self._config)
@@ -80,7 +88,7 @@ class RunParts:
 
     def _transfer(self, data: DataConfig, sources: dict[str, list[Source]], name: str) -> Part:
         config = dataclasses.replace(self._config, data=data)
-        contents = transfer_contents(sources, self.labeled.fingerprint, self._ready_labels)
+        contents = transfer_contents(data, sources, self.labeled.fingerprint, self._ready_labels)
         inputs = options_of("transfer", sections=config) | contents
         return self._part("data/transfer" if self._config.run.shared_dir else name, inputs)
 
@@ -136,17 +144,19 @@ class RunParts:
             inputs["transfer set"] = self.transfer.fingerprint
         return inputs | self._options(*kinds)
 
-    def scores(self, name: str, models: Sequence[Part]) -> Part:
+    def scores(self, name: str, models: Sequence[Part], truth: Part | None = None) -> Part:
         """Test scores.
 
         Args:
             name: of what is scored.
             models: what it was made by.
+            truth: holds the answers that it is scored against; None for the labeled data.
         """
+        truth = truth or self.labeled
         data = self._config.data
         inputs = {
             "scored": [part.fingerprint for part in models],
-            "labeled data": self.labeled.fingerprint,
+            "labeled data": truth.fingerprint,
             "cut": data.max_seq_length if data.truncate_scoring else None,
         }
         return self._part(f"scores/{name}", inputs | self._options("scores"))

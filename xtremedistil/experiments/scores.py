@@ -14,6 +14,7 @@ import numpy as np
 import safetensors.numpy
 
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.experiments.run import Run
 from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
@@ -53,12 +54,22 @@ class _Model:
 
 
 class RunScores:
-    """Scores the models of a run."""
+    """Scores the models of a run.
 
-    def __init__(self, run: Run):
+    Attributes:
+        run: that they are of.
+        agreement: whether the answers are compared with the teacher's on text without labels, and
+            not with the labels of the test set.
+        test: the texts, with the answers.
+    """
+
+    def __init__(self, run: Run, agreement: bool = False):
         """Reads the test set."""
-        self.run = run
-        self.test = run.data.split("test", cut=False)
+        self.run, self.agreement = run, agreement
+        if agreement:
+            self.test = run.agreement.split(AGREEMENT)
+        else:
+            self.test = run.data.split("test", cut=False)
         cut = run.config.data.max_seq_length
         self.cut = cut if run.config.data.truncate_scoring else None
 
@@ -96,7 +107,11 @@ class RunScores:
 
     def _score(self, name: str, models: list[_Model], limit: int | None) -> Scored:
         """Scores models, each on its language's sentences, or one on all."""
-        part = self.run.parts.scores(name, [model.part for model in models])
+        parts, made_by = self.run.parts, [model.part for model in models]
+        if self.agreement:
+            part = parts.scores(f"agreement-{name}", made_by, parts.agreement)
+        else:
+            part = parts.scores(name, made_by)
         part.check(overwrite=True)
 
         def compute() -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.losses import REPRESENTATION, loss_named
-from xtremedistil.distil.strategies import Step, steps_of
+from xtremedistil.distil.strategies import Step
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.targets import RunTargets
@@ -43,10 +43,9 @@ class RunStudent:
         Raises:
             DataError: a language with a student of its own lacks sentences.
         """
-        config = self._run.config
         alone = self._run.strategy.per_language
         languages = self._data.check_each_language("--strategy=D0") if alone else ()
-        return steps_of(config.distillation, config.student.heads_on, languages)
+        return self._run.steps(languages)
 
     @once
     def step_parts(self) -> list[Part]:

@@ -196,6 +196,7 @@ def models(runs: pd.DataFrame) -> pd.DataFrame:
             *(own[c].dropna().astype(float).mean() for c in (columns[who], f"{who}_batch_32")),
         )
         for who, name, own in [*students, *teachers]
+        if own[who].notna().any()  # runs without labels have no score
     ]
     found = pd.DataFrame(rows, columns=["name", "who", "score", "parameters", "latency"])
     return found.dropna(subset=["score"]).reset_index(drop=True)  # without what is undefined

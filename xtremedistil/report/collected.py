@@ -108,7 +108,10 @@ def _finished(
     path = os.path.join(folder, schema.RESULTS)
     content = read(dict, path)
     values = parse(RunResults if schema.STUDENT in content else TeacherResults, content, f"{path}:")
-    models = [schema.TEACHER, schema.STUDENT][: 1 + isinstance(values, RunResults)]
+    distilled = isinstance(values, RunResults)
+    models = [schema.TEACHER, schema.STUDENT][: 1 + distilled]
+    if distilled and values.agreement and values.retained is None:
+        models = ["agreement"]  # there is no labeled test set
     for who in models:
         metric = schema.METRICS.get(values.task)
         if metric is None or getattr(getattr(values, who), metric) is None:

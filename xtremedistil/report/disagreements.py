@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xtremedistil.report.result import Result
 from xtremedistil.report.schema import DISAGREEMENTS, Sentence
+from xtremedistil.report.table import MISSING
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.typed_json import read
@@ -44,7 +45,8 @@ def read_disagreements(result: Result) -> dict[str, list[ShownSentence]]:
 
 
 def _shown(sentence: Sentence, where: str) -> ShownSentence:
-    words, said = sentence.words, (sentence.true, sentence.teacher, sentence.student)
+    words, true = sentence.words, sentence.true or [MISSING] * len(sentence.teacher)
+    said = (true, sentence.teacher, sentence.student)
     lengths = {len(tags) for tags in said}
     if lengths not in ({len(words)}, {1}):
         raise ArtifactError(

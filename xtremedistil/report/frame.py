@@ -14,12 +14,14 @@ from xtremedistil.report.published import published_table
 from xtremedistil.report.result import SEEDS, Result, shown
 from xtremedistil.report.schema import (
     LABELED,
+    METRICS,
     STUDENT,
     TEACHER,
     TEST,
     Hardware,
     Latency,
     RunResults,
+    Score,
     Step,
     TeacherResults,
 )
@@ -30,6 +32,7 @@ _ASKED = (
     *("id", "done", "timed", "size", "size_flags", "--student", "--teacher_per_language"),
     *("seeds", "metric", "dataset", "test_set", "teacher_name", "teacher_made", "hardware"),
     *("student", "student std", "teacher", "teacher std", "strict", "unseen", "unknown_pieces"),
+    *("agreement", "words alike"),
     *("retained", "retained low", "retained high", "minutes", "train", "test", "transfer"),
     *("parameters", "teacher_parameters", "compression", "classes"),
     *(f"{who}_{batch}" for who in (STUDENT, TEACHER, "speedup") for batch in BATCHES),
@@ -59,10 +62,9 @@ def frame_of(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def _row(result: Result) -> dict[str, Any]:
-    folder = result.flags.get("data_dir") or ""
     row = {
         "id": result.id,
-        "dataset": os.path.basename(folder.rstrip("/")) or "embedded sample corpus",
+        "dataset": _dataset(result.flags),
         "done": result.done,
         "timed": result.timed is not None,
         "size": tuple(result.size.values()) or None,
@@ -78,6 +80,13 @@ def _row(result: Result) -> dict[str, Any]:
     return row
 
 
+def _dataset(flags: Mapping[str, Any]) -> str:
+    """The name of what a run read: of its folder, or of its files of text."""
+    paths = [flags.get("data_dir")] if flags.get("data_dir") else flags.get("transfer_file") or ()
+    names = [os.path.basename(path.rstrip("/")) for path in paths if path]
+    return ", ".join(names) or "embedded sample corpus"
+
+
 def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -90,20 +99,26 @@ def _measured(values: TeacherResults) -> dict[str, Any]:
     parameters = values.teacher.parameters
     return {
         "seeds": tuple(values.seeds.get(name) for name in SEEDS),
-        "metric": "f1" if values.teacher.f1 else "accuracy",
+        "metric": METRICS[values.task],
         "test_set": made.get(TEST) or f"that of labeled data {made.get(LABELED)}",
         "teacher_name": shown(values.teacher.name) or "unnamed",
         "teacher_made": made.get(TEACHER) or str(values.seeds),
         "teacher_parameters": parameters / 1e6 if parameters else None,
         "hardware": _machine(values.hardware),
-        "teacher": score.mean,
-        "teacher std": score.std,
+        **_score("teacher", score),
         "train": sizes.get("train"),
         "test": sizes.get("test"),
         "transfer": data.transfer.sentences if data.transfer else None,
-        **{f"teacher/{name}": value for name, value in score.per_language.items()},
         **{f"train/{name}": value for name, value in train.items()},
     }
+
+
+def _score(who: str, score: Score | None) -> dict[str, Any]:
+    """A score's columns; none where there is no score."""
+    if score is None:
+        return {}
+    named = {f"{who}/{name}": value for name, value in score.per_language.items()}
+    return {who: score.mean, f"{who} std": score.std, **named}
 
 
 def _machine(there: Hardware) -> str:
@@ -114,11 +129,13 @@ def _machine(there: Hardware) -> str:
 
 def _distilled(values: RunResults) -> dict[str, Any]:
     """What a run with a student has."""
-    student, score, unseen = values.student, values.student.score, values.unseen.student
-    low, high = values.retained_interval
+    student, agreement, unseen = values.student, values.agreement, values.unseen.student
+    low, high = values.retained_interval or (None, None)
+    words = agreement.word_accuracy if agreement else None
     return {
-        "student": score.mean,
-        "student std": score.std,
+        **_score("student", student.score),
+        **_score("agreement", agreement.score if agreement else None),
+        "words alike": words.mean if words else None,
         "strict": student.f1_strict.mean if student.f1_strict else None,
         "unseen": unseen.mean if unseen else None,
         "unknown_pieces": values.unknown_piece_rate,
@@ -128,7 +145,6 @@ def _distilled(values: RunResults) -> dict[str, Any]:
         "minutes": values.seconds / 60,
         "classes": student.shape.get("classes"),
         **_costs(student.parameters, values.compression, values.latency),
-        **{f"student/{name}": value for name, value in score.per_language.items()},
         **_steps(values.steps),
     }
 

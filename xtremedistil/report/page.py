@@ -12,6 +12,8 @@ from xtremedistil.report.collected import Collected
 from xtremedistil.report.disagreements import read_disagreements
 from xtremedistil.report.libraries import jinja2, pd
 from xtremedistil.report.published import FIGURES
+from xtremedistil.report.result import Result
+from xtremedistil.report.schema import RunResults
 from xtremedistil.report.table import MISSING, Table, number
 from xtremedistil.report.tables import BUILDERS, build_table, has_something
 from xtremedistil.runtime.errors import ArtifactError
@@ -28,6 +30,16 @@ _RUN_COLUMNS = {  # of the table of runs: a column of the frame, and digits
     "ms,\nbatch 32": ("student_batch_32", 2),
     "minutes": ("minutes", 1),
 }
+
+
+_AGREEMENT_COLUMNS = {  # of that table, where a run had no training labels
+    "agreement\nwith teacher": ("agreement", 2),
+    "words\nalike (%)": ("words alike", 2),
+}
+_AGREEMENT_NOTE = (
+    "Agreement: the student's answers on held-out text without labels, scored with the teacher's "
+    "answers in the place of labels. It says how alike the two are, and nothing of how right."
+)
 
 
 def build_page(collected: Collected) -> str:
@@ -70,11 +82,14 @@ def build_page(collected: Collected) -> str:
 
 def _runs(collected: Collected) -> Table:
     """A row for each run, planned ones too."""
-    rows = []
+    rows, columns = [], dict(_RUN_COLUMNS)
+    agreeing = collected.runs["agreement"].notna().any()
+    if agreeing:
+        columns |= _AGREEMENT_COLUMNS
     for result in collected.results:
         run = collected.runs.loc[result.id]
         axes = ", ".join(f"{name}={value}" for name, value in result.axes.items())
-        cells = [number(run[name], digits) for name, digits in _RUN_COLUMNS.values()]
+        cells = [number(run[name], digits) for name, digits in columns.values()]
         if not result.done:
             cells = ["not done", *[MISSING] * (len(cells) - 1)]
         elif run["retained"] is not None:
@@ -86,7 +101,21 @@ def _runs(collected: Collected) -> Table:
         "Unseen: over test sentences that are in no training or transfer set. In brackets the 95% "
         "interval.",
     )
-    return Table(0, "Runs", ("run", *_RUN_COLUMNS), tuple(rows), notes)
+    if agreeing:
+        notes += (_AGREEMENT_NOTE,)
+    return Table(0, "Runs", ("run", *columns), tuple(rows), notes)
+
+
+def _agreement(result: Result) -> Table | None:
+    """The agreement of a run's student with its teacher in each language, the least first."""
+    found = result.values.agreement if isinstance(result.values, RunResults) else None
+    if found is None:
+        return None
+    words = found.word_accuracy.per_language if found.word_accuracy else {}
+    listed = sorted(found.score.per_language.items(), key=lambda item: item[1])
+    rows = [(name or MISSING, number(value), number(words.get(name))) for name, value in listed]
+    columns = ("language", "agreement\nwith teacher", "words\nalike (%)")
+    return Table(0, f"Agreement of {result.id}", columns, tuple(rows), (_AGREEMENT_NOTE,))
 
 
 def _group(collected: Collected, runs: pd.DataFrame) -> dict[str, Any]:
@@ -97,6 +126,7 @@ def _group(collected: Collected, runs: pd.DataFrame) -> dict[str, Any]:
         "sources": sources(runs),
         "several": several,
         "first": first.id,
+        "agreement": _agreement(first),
         "curves": _painted(lambda: charts.training_curves(first)),
         "languages": _painted(lambda: charts.language_bars(own)),
         "steps": _painted(lambda: charts.staircase(own)),

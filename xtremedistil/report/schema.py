@@ -69,6 +69,26 @@ class Scores(Metric):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Agreement(Metric):
+    """How far the student's answers are the teacher's, on held-out text without labels. It says
+    nothing of how right either is.
+
+    Attributes:
+        f1, accuracy: of the student, with the teacher's answers in the place of labels. Text
+            without a language counts as the language `all`.
+        sentences: how many are compared.
+        interval: the 95% interval of the mean.
+        word_accuracy: percent of words with the same tag.
+        f1_per_type: by type of entity, over all texts.
+    """
+
+    sentences: int
+    interval: list[float]
+    word_accuracy: Score | None = None
+    f1_per_type: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Epoch:
     """An epoch of training; 0 is the state before the first."""
 
@@ -95,6 +115,8 @@ class Student(Scores):
     """The deployed student, or one per language.
 
     Attributes:
+        dev: of the development set; in a run without training labels, the agreement with the
+            teacher on development text.
         kind: the flag --student.
         size: its flags and their values, the embeddings' width first.
     """
@@ -118,6 +140,7 @@ class Step(Metric):
         best_epoch: the place in `history` of the epoch whose weights were kept.
         waiting_seconds: of its time, for batches.
         constant_loss: of one answer for all texts; None where the loss has no such measure.
+        agreement: with the teacher, in a run without training labels.
     """
 
     name: str
@@ -131,6 +154,7 @@ class Step(Metric):
     constant_loss: float | None
     trained: list[str] | None = None
     peak_memory_bytes: float | None = None
+    agreement: Score | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +168,21 @@ class Unseen:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """The transfer set."""
+    """The transfer set.
+
+    Attributes:
+        sentences: that training reads: texts, and windows of those too long for it.
+        texts: that they are of.
+        cut_texts, windows: how many of them were too long, and of how many windows they are.
+    """
 
     sentences: int
     pieces: int | None = None
     longest: int | None = None
     held_out: int | None = None
+    texts: int | None = None
+    cut_texts: int | None = None
+    windows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +261,10 @@ class RunResults(TeacherResults):
     """`results.json` of a whole run.
 
     Attributes:
-        retained: percent of the teacher's mean score; None where that is undefined.
+        retained: percent of the teacher's mean score; None where that is undefined, and, as are the
+            scores of teacher and student, where there is no labeled test set.
         retained_interval: its 95% interval.
+        agreement: with the teacher, in a run without training labels.
         compression: the teacher's parameters over the student's.
         unknown_piece_rate: percent of the test set's pieces that the student's vocabulary lacks.
         parts: what each part of the run cost, by name.
@@ -240,7 +275,7 @@ class RunResults(TeacherResults):
     student: Student
     steps: list[Step]
     retained: float | None
-    retained_interval: list[float]
+    retained_interval: list[float] | None
     compression: float
     latency: Latency
     seconds: float
@@ -251,6 +286,7 @@ class RunResults(TeacherResults):
     parts: dict[str, Cost] = field(default_factory=dict)
     peak_memory_bytes: float | None = None
     idle_flags: list[str] | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +335,8 @@ class Sentence:
 
     Attributes:
         words: of the sentence.
-        true, teacher, student: a tag per word, or one class for the whole text.
+        true, teacher, student: a tag per word, or one class for the whole text; `true` is empty
+            for text without labels.
     """
 
     words: list[str]

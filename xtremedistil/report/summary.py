@@ -1,17 +1,20 @@
 """What a run tells its user at the end. Needs neither TensorFlow nor pandas."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from xtremedistil.report.schema import TEACHER, AnsweredExample, RunResults, Score, Step
+from xtremedistil.report.schema import TEACHER, Agreement, AnsweredExample, RunResults, Score, Step
 
 
 def summary(results: RunResults) -> str:
     """The end of a run, in a terminal's width."""
-    teacher, student = results.teacher, results.student
-    word = "F1" if teacher.f1 else "accuracy"
+    teacher, student, agreement = results.teacher, results.student, results.agreement
+    word = "F1" if results.task == "ner" else "accuracy"
     lines = ["", *_steps(results, word), ""]
+    if agreement:
+        lines += _agreement(agreement, word, labeled=teacher.score is not None)
+    if teacher.score:
+        lines.append(f"{word} kept      {_kept(results)}")
     lines += [
-        f"{word} kept      {_kept(results)}",
         f"parameters   {teacher.parameters:,} -> {student.parameters:,} "
         f"({results.compression:.1f}x smaller)",
         f"on disk      {student.bytes / 1e6:.1f} MB",
@@ -27,7 +30,11 @@ def summary(results: RunResults) -> str:
             f"unseen       {results.unseen.sentences:,} test sentences that training never showed: "
             f"teacher {_number(results.unseen.teacher.mean)}, student {_number(unseen.mean)}"
         )
-    lines += ["", *_languages(teacher.score.per_language, student.score.per_language, word)]
+    if agreement:
+        lines += ["", *_languages([agreement.score], "agreement with the teacher per language")]
+    if teacher.score:
+        title = f"{word} per language, teacher -> student"
+        lines += ["", *_languages([teacher.score, student.score], title)]
     lines += ["", f"student      {student.folder}"]
     if results.saved_model:
         lines.append(f"SavedModel   {results.saved_model}")
@@ -58,8 +65,11 @@ def _steps(results: RunResults, word: str) -> list[str]:
     known = any(share is not None for share in shares)
     head = f"{'':36}{word:>8}{'  std. dev.':>11}{'seconds':>10}" + f"{'learned':>10}" * known
     lines = [head, _row("teacher", results.teacher.score, results.parts[TEACHER].seconds)]
+    if results.teacher.score is None:  # what follows is no score
+        lines = [f"{'agreement with the teacher':36}{head[36:]}"]
     for step, share in zip(results.steps, shares, strict=True):
-        lines.append(_row(f"stage {step.stage}: {_words(step)}", step.score, step.seconds, share))
+        score = step.score or (None if results.teacher.score else step.agreement)
+        lines.append(_row(f"stage {step.stage}: {_words(step)}", score, step.seconds, share))
     if known:
         lines.append(
             "(learned: how far the held-out loss is below that of one answer for all texts)"
@@ -93,19 +103,33 @@ def _words(step: Step) -> str:
     return f"{words} ({step.language})" if step.language else words
 
 
-def _languages(
-    teacher: Mapping[str, float | None], student: Mapping[str, float | None], word: str
-) -> list[str]:
+def _agreement(agreement: Agreement, word: str, labeled: bool) -> list[str]:
+    """What the student's agreement with the teacher is, and is not."""
+    low, high = agreement.interval
+    words = ""
+    if agreement.word_accuracy:
+        words = f", {agreement.word_accuracy.mean:.2f}% of words alike"
+    lines = [
+        f"agreement    {word} {agreement.score.mean:.2f} (95% interval {low:.2f} to {high:.2f})"
+        f"{words}, on {agreement.sentences:,} held-out texts"
+    ]
+    note = "with the teacher's answers in the place of labels: how alike the two are, not how right"
+    lines.append(f"             {note}")
+    return lines if labeled else [*lines, "             (no labeled test set was given)"]
+
+
+def _languages(scores: Sequence[Score], title: str) -> list[str]:
     """Scores per language, several to a line."""
-    if set(teacher) == {""}:
+    names = list(scores[0].per_language)
+    if set(names) in ({""}, {"all"}):
         return []
     cells = [
-        f"{name or '(none)':>7} {_number(teacher[name], 1):>5} -> {_number(student[name], 1):>5}"
-        for name in teacher
+        f"{name or '(none)':>7} "
+        + " -> ".join(f"{_number(score.per_language[name], 1):>5}" for score in scores)
+        for name in names
     ]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
-    lines = ["".join(f"{cell:>24}" for cell in row) for row in rows]
-    return [f"{word} per language, teacher -> student:", *lines]
+    return [f"{title}:", *("".join(f"{cell:>24}" for cell in row) for row in rows)]
 
 
 def _example(example: AnsweredExample) -> list[str]:

@@ -89,6 +89,11 @@ def read_examples(
         yield in_iob2(example, scheme, rules.repair_iob2) if tagged else example
 
 
+def holds_text(file_format: str) -> bool:
+    """Whether a format of `detect_format` is that of texts whose words nobody has parted."""
+    return file_format == "text" or file_format.endswith(TEXT_SUFFIX)
+
+
 def recognise_scheme(path: str, file_format: str, rules: Rules) -> str:
     """The tag scheme of a tagged file, told by all of its tags.
 
