@@ -134,7 +134,7 @@ def described(text):
 
 def test_help_lists_the_flags_of_a_run_by_section():
     text = help_of("run_distil.py")
-    assert described(text) == [*options(), "config", "flagfile", "helpfull"]
+    assert described(text) == [*options(), "config", "recipe", "flagfile", "helpfull"]
     titles = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
     assert titles[1:] == ["Data", "Teacher", "Student", "Distillation", "Run", "Flags of absl"]
     assert "  --task=ner|classification   [ner]\n      What the labels are: tags" in text
@@ -149,5 +149,5 @@ def test_help_lists_the_flags_of_a_command():
     assert described(help_of("-m", "xtremedistil", "export")) == [*own, "flagfile", "helpfull"]
     text = help_of("-m", "xtremedistil", "sweep")
     own = [field.name for field in dataclasses.fields(commands.SweepOptions)]
-    assert described(text) == [*own, *options(), "config", "flagfile", "helpfull"]
+    assert described(text) == [*own, *options(), "config", "recipe", "flagfile", "helpfull"]
     assert "--vary=TEXT (repeated)   [empty]" in text
