@@ -68,15 +68,15 @@ def collect(
     _write(run, schema.DISAGREEMENTS, found)
     steps = _steps(run, step_records, scored, agreeing)
     parts = _parts(run, steps, target_cost)
-    kept = _kept(scored) if scored else None
+    retained, interval = _kept(run, scored) if scored else (None, None)
     results = RunResults(
         task=run.config.data.task,
         strategy=run.strategy.name,
         teacher=_teacher(run, scored and scored.teacher),
         student=_student(run, scored and scored.student, folder),
         steps=steps,
-        retained=kept and kept["percent"],
-        retained_interval=kept and [kept["low"], kept["high"]],
+        retained=retained,
+        retained_interval=interval,
         agreement=agreeing and agreement(run, agreeing.test, agreeing.student),
         compression=run.teacher.make()["parameters"] / run.student.find_shape().deployed_parameters,
         unseen=_unseen_scores(run, scored) if scored else schema.Unseen(sentences=0),
@@ -138,10 +138,13 @@ def _score(run: Run, unlabeled: bool = False) -> _Models:
     return _Models(scores.test, teacher, scores.of_steps(run.student.final_steps()), of_steps)
 
 
-def _kept(models: _Models) -> dict[str, float]:
-    """The share of the teacher's score that the student keeps."""
+def _kept(run: Run, models: _Models) -> tuple[float | None, list[float]]:
+    """The share of the teacher's score that the student keeps, in percent, None where the teacher's
+    is undefined; and its interval."""
     languages = models.test.sentences["language"]
-    return kept_interval(models.teacher.counts, models.student.counts, languages)
+    kept = kept_interval(models.teacher.counts, models.student.counts, languages)
+    undefined = models.teacher.scores[run.metric_name]["mean"] is None
+    return None if undefined else kept["percent"], [kept["low"], kept["high"]]
 
 
 def _scores(scored: Scored | None) -> dict[str, Any]:
