@@ -136,7 +136,10 @@ def test_the_saved_model_needs_tensorflow_and_tensorflow_text_alone(data, finish
         (pieces,) = bundle.tokenizer.encode([text.split()])
         logits = np.asarray(bundle.model(bundle.rows[pieces.ids][None]))[0, pieces.first]
         expected = (
-            [bundle.labels.names[i] for i in bundle.labels.decode(logits)]
+            [
+                bundle.labels.names[i]
+                for i in bundle.labels.decode(logits, np.array([0, len(logits)]))
+            ]
             if len(pieces.first)
             else []
         )

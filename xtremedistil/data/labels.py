@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from absl import logging
 
+from xtremedistil.data.decoding import best_tags, legal_steps
 from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
 from xtremedistil.runtime.errors import CheckpointError, DataError
 
@@ -200,13 +201,21 @@ class LabelSet:
             f"was trained on it. Received: label={name!r}"
         )
 
-    def decode(self, logits: np.ndarray) -> np.ndarray:
-        """The best class that is no marker.
+    @cached_property
+    def legal_steps(self) -> np.ndarray | None:
+        """Which of `entity_ids` may stand side by side (`decoding.legal_steps`)."""
+        if self.task != "ner":
+            return None
+        return legal_steps([self.names[i] for i in self.entity_ids])
+
+    def decode(self, logits: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """The best classes: of a text's words the best sequence that is legal; never a marker.
 
         Args:
-            logits: `(..., classes)`.
+            logits: `(words, classes)`, text after text, or `(texts, classes)`.
+            edges: `(texts + 1,)`: where the words of each text begin, and those of the last end.
 
         Returns:
-            `(...)` int32 ids.
+            `(words,)` or `(texts,)` int32 ids.
         """
-        return self.entity_ids[np.argmax(logits[..., self.entity_ids], axis=-1)]
+        return self.entity_ids[best_tags(logits[:, self.entity_ids], edges, self.legal_steps)]

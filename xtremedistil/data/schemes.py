@@ -135,6 +135,17 @@ class Scheme:
             before = span
         return tags
 
+    def allows(self, before: Part, now: Part) -> bool:
+        """Whether the scheme spells any entities with these two side by side; at a text's edge
+        there is `NOTHING`."""
+        if self.between or self.begin == self.inside:
+            return True
+        is_open = before.role in (BEGIN, INSIDE)
+        goes_on = now.role == INSIDE or (self.is_closed and now.role == END)
+        if goes_on:
+            return is_open and before.type == now.type
+        return not (self.is_closed and is_open)
+
     def respell(self, tags: Sequence[str]) -> list[str]:
         """Tags of IOB2 in this scheme."""
         return self.from_spans(IOB2.to_spans(tags), len(tags))

@@ -17,7 +17,7 @@ import tensorflow as tf
 from xtremedistil.data.batches import ordered_batches
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.schemes import BEGIN, BIOES
+from xtremedistil.data.schemes import BEGIN, BIOES, OUTSIDE
 from xtremedistil.data.windows import windows
 from xtremedistil.scoring import metrics
 from xtremedistil.scoring.metrics import Truth
@@ -25,6 +25,7 @@ from xtremedistil.scoring.metrics import Truth
 # (batch, length) int32 full-vocabulary ids, padded with zeros, and their mask -> logits.
 Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
 BATCH_PIECES = 8192
+_SENTENCES_AT_ONCE = 16384
 
 
 def forward_of(
@@ -56,37 +57,47 @@ def forward_of(
 def predict_classes(
     forward: Forward, rows: Ragged, labels: LabelSet, limit: int | None = None
 ) -> np.ndarray:
-    """The best class of each piece (NER), or of each text.
+    """The class of each word, at its first piece (NER), or of each text.
 
     Args:
         forward: the model.
-        rows: encoded sentences with `ids`.
+        rows: encoded sentences with `ids`, and `first` of words.
         labels: decodes; a marker is never chosen.
         limit: pieces that the model can read at once, or None.
 
     Returns:
-        int32 classes, `(total pieces,)` or `(texts,)`.
+        int32 classes, `(total pieces,)`, where later pieces have O, or `(texts,)`.
     """
     if labels.task == "classification":
-        return _forward_all(forward, rows if limit is None else rows.truncate(limit), labels)
-    if limit is None or rows.lengths.max(initial=0) <= limit:
-        return _forward_all(forward, rows, labels)
-    parts, taken_from, position = windows(rows, limit)
-    return _forward_all(forward, parts, labels)[parts.offsets[taken_from] + position]
+        logits = _forward_all(forward, rows if limit is None else rows.truncate(limit), labels)
+        return labels.decode(logits, np.arange(len(rows) + 1))
+    out = np.full(rows.offsets[-1], labels.names.index(OUTSIDE), np.int32)
+    for start in range(0, len(rows), _SENTENCES_AT_ONCE):  # so that logits take little memory
+        some = rows.take(np.arange(start, min(len(rows), start + _SENTENCES_AT_ONCE)))
+        places = _first_pieces(some)
+        if limit is None or some.lengths.max(initial=0) <= limit:
+            logits = _forward_all(forward, some, labels)[places]
+        else:
+            parts, taken_from, position = windows(some, limit)
+            where = parts.offsets[taken_from[places]] + position[places]
+            logits = _forward_all(forward, parts, labels)[where]
+        out[rows.offsets[start] + places] = labels.decode(logits, _word_offsets(some))
+    return out
 
 
 def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray:
+    """Logits, `(total pieces, classes)` or `(texts, classes)`."""
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
     per_piece = labels.task == "ner"
-    out = np.zeros(rows.offsets[-1] if per_piece else len(rows), np.int32)
+    out = np.zeros((rows.offsets[-1] if per_piece else len(rows), len(labels)), np.float32)
     for chosen, batch in ordered_batches(rows, BATCH_PIECES):
-        classes = labels.decode(np.asarray(forward(batch["ids"], batch["mask"])))
+        logits = np.asarray(forward(batch["ids"], batch["mask"]))
         if per_piece:
             real = batch["mask"] > 0
             where = rows.offsets[chosen][:, None] + np.arange(real.shape[1])
-            out[where[real]] = classes[real]
+            out[where[real]] = logits[real]
         else:
-            out[chosen] = classes
+            out[chosen] = logits
     return out
 
 

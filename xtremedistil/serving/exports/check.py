@@ -33,10 +33,11 @@ def compare(
     if labels.task == "ner":
         first = [p.first + start for p, start in zip(pieces, rows.offsets, strict=False)]
         places = np.concatenate(first)
+        edges = np.cumsum([0, *map(len, first)])
     else:
-        places = np.arange(len(rows))
+        places, edges = np.arange(len(rows)), np.arange(len(rows) + 1)
     logits = [predictor.logits(rows) for predictor in (student, exported)]
-    tags = [labels.decode(values[places]) for values in logits]
+    tags = [labels.decode(values[places], edges) for values in logits]
     difference = np.abs(logits[0] - logits[1])
     found = {
         "texts": len(examples),

@@ -11,6 +11,7 @@ from absl import logging
 from xtremedistil.data.labels import CONTINUATION, IGNORED
 from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
+from xtremedistil.serving.graph.decoding import Decoding, begins_row
 from xtremedistil.serving.graph.registry import graph_tokenizer, has_graph
 from xtremedistil.serving.graph.tokenizer import Words
 from xtremedistil.serving.graph.windows import (
@@ -187,6 +188,7 @@ class ServedTagger(_Served):
         self.types = tf.constant(entity_types(names))
         self.begins = tf.constant(begin_table(names))
         self.outside = names.index(OUTSIDE)
+        self.decoding = Decoding(bundle.labels.legal_steps)
         self.inside = tf.constant(inside_table(names))
         self.continuation = bundle.labels.marker(CONTINUATION)
 
@@ -202,11 +204,7 @@ class ServedTagger(_Served):
 
     def _tag(self, texts: tf.Tensor, raw: bool) -> dict[str, tf.Tensor]:
         logits, words = self._read(texts, raw)
-        probabilities = tf.nn.softmax(tf.gather(logits, self.entities, axis=-1))
-        tags = words.words.with_values(tf.argmax(probabilities, axis=-1, output_type=tf.int32))
-        scores = tags.with_values(tf.reduce_max(probabilities, axis=-1))
-        if self.continuation != IGNORED:
-            tags, scores = self._continue(words, logits, tags, scores)
+        tags, scores = self._decode(logits, words)
         found = {
             "words": words.words,
             "tags": tags.with_values(tf.gather(self.names, tags.values)),
@@ -222,26 +220,32 @@ class ServedTagger(_Served):
         lengths = {k: tf.cast(part.row_lengths(), tf.int32) for k, part in counts.items()}
         return {**answer, **lengths}
 
-    def _continue(
-        self, words: Words, logits: tf.Tensor, tags: tf.RaggedTensor, scores: tf.RaggedTensor
-    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-        """As in `Predictor`: a word that goes on where the one before ends, and that the network
-        takes for a later piece of it, has its tag."""
+    def _decode(self, logits: tf.Tensor, words: Words) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Tags and their probabilities, as in `Predictor`: a word that goes on where the one before
+        ends, and that the network takes for a later piece of it, has its tag."""
+        of_tags, rows = tf.gather(logits, self.entities, axis=-1), words.words.value_rowids()
+        probabilities = tf.nn.softmax(of_tags)
+        if self.continuation == IGNORED:
+            tags = self.decoding(of_tags, rows)
+            scores = tf.gather(probabilities, tags, batch_dims=1)
+            return words.words.with_values(tags), words.words.with_values(scores)
         continues = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), self.continuation)
         ends = tf.roll(words.ends.values, 1, 0)
-        continues &= ~_begins_row(tags) & tf.equal(words.starts.values, ends)
-        # The last word up to each that stands for itself.
+        continues &= ~begins_row(rows) & tf.equal(words.starts.values, ends)
         stands = tf.where(~continues)[:, 0]
-        of = tf.gather(stands, tf.cumsum(tf.cast(~continues, tf.int32)) - 1)
-        now = tf.gather(tags.values, of)
-        now = tf.where(continues, tf.gather(self.inside, now), now)
-        return tags.with_values(now), scores.with_values(tf.gather(scores.values, of))
+        # Of each word, the last one up to it that stands for itself.
+        owner = tf.cumsum(tf.cast(~continues, tf.int32)) - 1
+        tags = self.decoding(tf.gather(of_tags, stands), tf.gather(rows, stands))
+        scores = tf.gather(tf.gather(probabilities, stands), tags, batch_dims=1)
+        tags, scores = tf.gather(tags, owner), tf.gather(scores, owner)
+        tags = tf.where(continues, tf.gather(self.inside, tags), tags)
+        return words.words.with_values(tags), words.words.with_values(scores)
 
     def _entities(
         self, words: Words, tags: tf.RaggedTensor, scores: tf.RaggedTensor
     ) -> dict[str, tf.RaggedTensor]:
         now = tags.values
-        before = tf.where(_begins_row(tags), self.outside, tf.roll(now, 1, 0))
+        before = tf.where(begins_row(tags.value_rowids()), self.outside, tf.roll(now, 1, 0))
         begins = tf.gather_nd(self.begins, tf.stack([before, now], axis=1))
         number = tf.where(
             tf.not_equal(now, self.outside), tf.cumsum(tf.cast(begins, tf.int32)) - 1, -1
@@ -274,13 +278,6 @@ class ServedTagger(_Served):
             "entity_byte_ends": of_words(tf.math.segment_max, words.byte_ends),
             "entity_scores": of_words(tf.math.segment_mean, scores),
         }
-
-
-def _begins_row(values: tf.RaggedTensor) -> tf.Tensor:
-    """`(values,)` bool: which values are the first of their row."""
-    rows = values.value_rowids()
-    differs = tf.not_equal(rows, tf.roll(rows, 1, 0))
-    return tf.logical_or(differs, tf.equal(tf.range(tf.size(rows)), 0))
 
 
 _PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xtremedistil.data.batches import ordered_batches
+from xtremedistil.data.decoding import best_tags
 from xtremedistil.data.labels import CONTINUATION, IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.schemes import OUTSIDE
@@ -223,19 +224,24 @@ class Predictor:
 
     def _find(self, texts: list[str], encoded: Encoded) -> "_Found":
         logits = self._logits_at(encoded.rows, encoded.places, encoded.counts)
-        probabilities = _softmax(logits[:, self.codec.labels.entity_ids])
-        tags, scores = probabilities.argmax(axis=1), probabilities.max(axis=1, initial=0)
+        labels, edges = (
+            self.codec.labels,
+            [*itertools.accumulate(encoded.counts.tolist(), initial=0)],
+        )
+        of_tags = logits[:, labels.entity_ids]
         continues = self._continues(encoded, logits)
         if continues.any():
-            owner = np.maximum.accumulate(np.where(continues, 0, np.arange(len(tags))))
-            tags = np.where(continues, self._inside[tags[owner]], tags)
-            scores = scores[owner]
+            stands = np.flatnonzero(~continues)
+            owner = np.cumsum(~continues) - 1
+            before = np.append(0, owner + 1)  # words that stand for themselves, up to each place
+            tags = best_tags(of_tags[stands], before[edges], labels.legal_steps)[owner]
+            scores = _softmax(of_tags)[stands[owner], tags]
+            tags = np.where(continues, self._inside[tags], tags)
+        else:
+            tags = best_tags(of_tags, np.array(edges), labels.legal_steps)
+            scores = _softmax(of_tags)[np.arange(len(tags)), tags]
         return _Found(
-            tags.tolist(),
-            scores.tolist(),
-            encoded.starts.tolist(),
-            encoded.ends.tolist(),
-            [*itertools.accumulate(encoded.counts.tolist(), initial=0)],
+            tags.tolist(), scores.tolist(), encoded.starts.tolist(), encoded.ends.tolist(), edges
         )
 
     def _continues(self, encoded: Encoded, logits: np.ndarray) -> np.ndarray:
