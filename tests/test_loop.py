@@ -42,7 +42,7 @@ def squared(outputs, batch):
     return tf.reduce_sum(error) / count, count
 
 
-def training(epochs=3, rate=0.05, metric=None, loss=squared, streams=("a",), even=False):
+def training(epochs=3, rate=0.05, metric=None, loss=squared, streams=("a",)):
     return Training(
         name="parity",
         terms=[Term(name, name, 1.0, loss) for name in streams],
@@ -55,7 +55,6 @@ def training(epochs=3, rate=0.05, metric=None, loss=squared, streams=("a",), eve
         ),
         seed=[1],
         metric=metric,
-        even_positions=even,
     )
 
 
@@ -125,33 +124,6 @@ def test_frozen_layers_stay_as_they_are(tmp_path):
     assert not np.array_equal(model.get_layer("head").kernel.numpy(), head)
 
 
-@pytest.mark.parametrize(("even", "moved"), [(False, 1.0), (True, 0.5)])
-def test_positions_weigh_by_batch_or_the_same_in_all(tmp_path, even, moved):
-    """Eight sentences of two pieces with target 1, and eight of six with target 0. The loss is a
-    number times the target's mean: 1 and 0 by batch, or 2 of 8 positions in both."""
-    ids = [np.ones(length, np.int32) for length in (2, 6) for _ in range(8)]
-    target = [np.full(len(row), len(row) == 2, np.float32) for row in ids]
-    rows = Ragged.from_lists({"ids": ids, "target": target}, {})
-
-    def linear(outputs, batch):
-        count = tf.reduce_sum(batch["mask"])
-        return tf.reduce_sum(outputs[..., 0] * batch["target"] * batch["mask"]) / count, count
-
-    ids = keras.Input((None,), dtype="int32")
-    model = keras.Model(ids, keras.layers.Embedding(2, 1, embeddings_initializer="zeros")(ids))
-    task = Training(
-        name="linear",
-        terms=[Term("a", "a", 1.0, linear)],
-        streams={"a": Stream(InMemory(rows), rows, 8)},
-        epochs=1,
-        optimizer=lambda steps: keras.optimizers.SGD(1.0),
-        seed=[1],
-        even_positions=even,
-    )
-    train(model, task, LoopOptions(str(tmp_path)))
-    assert float(model.get_weights()[0][1, 0]) == pytest.approx(-moved)
-
-
 def test_a_metric_can_choose_instead_of_the_loss(tmp_path):
     scores = iter([10, 50, 90, 20])
     result = train(build(), training(metric=lambda: next(scores)), LoopOptions(str(tmp_path)))
@@ -169,17 +141,13 @@ class Killed(BaseException):
     """Stands for a signal that no code can catch."""
 
 
-@pytest.mark.parametrize(
-    ("streams", "even"), [(("a",), False), (("a",), True), (("a", "b"), False)]
-)
+@pytest.mark.parametrize("streams", [("a",), ("a", "b")])
 @pytest.mark.parametrize("killed_at", [1, 7, 13, 14, 30])
-def test_a_killed_training_ends_with_the_same_weights(
-    tmp_path, monkeypatch, killed_at, streams, even
-):
+def test_a_killed_training_ends_with_the_same_weights(tmp_path, monkeypatch, killed_at, streams):
     monkeypatch.setattr(loop_module, "_CHECKED_STEPS", 3)
     options = LoopOptions(str(tmp_path / "killed"), save_every=0)
     whole = build(dropout=0.3)
-    task = training(streams=streams, even=even)
+    task = training(streams=streams)
     expected = train(whole, task, LoopOptions(str(tmp_path / "whole")))
     seen = 0
 
@@ -197,7 +165,7 @@ def test_a_killed_training_ends_with_the_same_weights(
         return loss + tf.numpy_function(tick, [], tf.float32), count
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 (TensorFlow wraps it)
-        train(build(dropout=0.3), training(loss=dying, streams=streams, even=even), options)
+        train(build(dropout=0.3), training(loss=dying, streams=streams), options)
     resumed = build(dropout=0.3)
     if os.path.exists(
         tmp_path / "killed" / STATE_FILE

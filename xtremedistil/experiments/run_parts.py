@@ -158,5 +158,6 @@ class RunParts:
             "scored": [part.fingerprint for part in models],
             "labeled data": truth.fingerprint,
             "cut": data.max_seq_length if data.truncate_scoring else None,
+            "decoding": "legal sequence",  # earlier versions took each word's best tag
         }
         return self._part(f"scores/{name}", inputs | self._options("scores"))

@@ -115,7 +115,6 @@ class _Loop:
     def _losses(
         self, batches: Mapping[str, Mapping[str, tf.Tensor]], training: bool
     ) -> list[tuple]:
-        rows = {stream: tf.shape(batch["ids"])[0] for stream, batch in batches.items()}
         batches, present = self.devices.share(batches)
         batches = {name: self._completed(name, batch) for name, batch in batches.items()}
         outputs = {
@@ -123,13 +122,7 @@ class _Loop:
         }
         terms = [term for term in self.training.terms if term.stream in batches]
         losses = [term.loss(outputs[term.stream], batches[term.stream]) for term in terms]
-        expected = None
-        if training and self.training.even_positions:
-            positions = self.state.positions  # since the first validation, before this is traced
-            expected = [
-                tf.cast(rows[term.stream], tf.float32) * positions[term.name] for term in terms
-            ]
-        return self.devices.of_mean(losses, [present.get(t.stream) for t in terms], expected)
+        return self.devices.of_mean(losses, [present.get(t.stream) for t in terms])
 
     def _completed(self, stream: str, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         complete = self.training.streams[stream].complete
@@ -316,10 +309,6 @@ class _Loop:
             total += sum(
                 t.weight * row[0] / max(row[1], 1) for t, row in zip(terms, sums, strict=True)
             )
-            rows = len(stream.validation)
-            self.state.positions |= {
-                t.name: max(row[1], 1) / rows for t, row in zip(terms, sums, strict=True)
-            }
         return float(total)
 
     def close(self) -> None:

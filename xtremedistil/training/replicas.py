@@ -22,22 +22,14 @@ class OneDevice:
         """The rows of each stream for this device, and 1.0 by stream, or 0.0 if it has none."""
         return batches, {}
 
-    def of_mean(
-        self, losses: list[Loss], present: list[Any], expected: list[tf.Tensor] | None = None
-    ) -> list[Loss]:
+    def of_mean(self, losses: list[Loss], present: list[Any]) -> list[Loss]:
         """This device's parts of the means over all devices.
 
         Args:
             losses: of this device.
             present: of `share`, for the stream of each loss.
-            expected: what to divide each sum by; None for the number of its positions.
         """
-        if expected is None:
-            return losses
-        return [
-            (loss * tf.cast(count, tf.float32) / wanted, count)
-            for (loss, count), wanted in zip(losses, expected, strict=True)
-        ]
+        return losses
 
     def sum(self, values: Any) -> Any:
         """The sum of tensors over the devices."""
@@ -73,17 +65,14 @@ class ManyDevices(OneDevice):
                 shares[stream] = {name: values[start:end] for name, values in batch.items()}
         return shares, present
 
-    def of_mean(
-        self, losses: list[Loss], present: list[Any], expected: list[tf.Tensor] | None = None
-    ) -> list[Loss]:
+    def of_mean(self, losses: list[Loss], present: list[Any]) -> list[Loss]:
         counts = [
             tf.cast(count, tf.float32) * here
             for (_, count), here in zip(losses, present, strict=True)
         ]
-        totals = self.sum(counts) if expected is None else expected
         return [
             (tf.math.divide_no_nan(loss * count, total), count)
-            for (loss, _), count, total in zip(losses, counts, totals, strict=True)
+            for (loss, _), count, total in zip(losses, counts, self.sum(counts), strict=True)
         ]
 
     def sum(self, values: Any) -> Any:

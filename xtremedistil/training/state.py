@@ -24,7 +24,6 @@ class TrainingState:
         waiting_seconds: of these, until batches were ready.
         history: one dict per finished epoch, the first for the start.
         best_epoch, best_score: of the best so far.
-        positions: by name of a loss, positions of a held-out row that it is a mean over.
     """
 
     def __init__(self, path: str, model: keras.Model, optimizer: keras.optimizers.Optimizer):
@@ -34,7 +33,6 @@ class TrainingState:
         self.seconds = self.waiting_seconds = 0.0
         self.history: list[dict[str, Any]] = []
         self.best_epoch, self.best_score = 0, -np.inf
-        self.positions: dict[str, float] = {}
         self.best = [v.numpy() for v in model.trainable_variables]
 
     def summary(self) -> dict[str, str]:
@@ -116,5 +114,4 @@ _META = (
     "history",
     "best_epoch",
     "best_score",
-    "positions",
 )

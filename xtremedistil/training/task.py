@@ -60,10 +60,6 @@ class Training:
         seed: of the order of the batches.
         metric: validation score to choose the best epoch by, the larger the better; None to choose
             by loss.
-        even_positions: whether every position weighs the same in an epoch. Batches hold sentences
-            of one length: where each is learned from by its mean, a position of a batch of short
-            sentences weighs several times one of long ones, which Eqs. 2, 4 and 6 and validation do
-            not say. A batch then adds its sum over the positions that so many rows have on average.
         patience: stop after so many epochs without a better one; 0 for never. The optimizer's
             schedule stays that of `epochs`.
         tables: names of embedding layers that read a batch's `ids` and nothing else.
@@ -76,7 +72,6 @@ class Training:
     optimizer: Callable[[int], keras.optimizers.Optimizer]
     seed: Sequence[int]
     metric: Callable[[], float] | None = None
-    even_positions: bool = False
     patience: int = 0
     tables: Sequence[str] = ()
 
