@@ -300,6 +300,16 @@ def test_what_is_no_usable_bert_is_refused(tmp_path, changes, message):
         open_checkpoint(TeacherConfig(teacher=folder), "ner", "")
 
 
+def test_rows_of_the_table_that_no_piece_has_are_legal(tmp_path):
+    folder = tiny_bert.write(str(tmp_path), labels=TAGS)
+    pieces = tiny_bert.PIECES[:-2]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces), "utf-8")
+    checkpoint, model = teacher_of(folder)
+    assert (len(checkpoint.tokenizer), checkpoint.config.vocabulary_size) == (18, 20)
+    states = np.asarray(model(IDS[:, :4])["states"])
+    assert np.isfinite(states).all()
+
+
 def test_a_tensor_of_another_shape_is_refused(tmp_path):
     folder = tiny_bert.write(str(tmp_path), labels=TAGS)
     edit(folder, intermediate_size=21)

@@ -8,26 +8,18 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from small_run import german_and_hindi, small
 
 from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.experiments import results
-from xtremedistil.experiments.main import execute
-from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.teachers.encoder import PROJECTION
 from xtremedistil.teachers.registry import FAMILIES
-from xtremedistil.teachers.roberta import RobertaConfig
 from xtremedistil.teachers.teacher import (
-    Checkpoint,
     build_teacher,
     load_teacher,
     open_checkpoint,
     save_teacher,
 )
-from xtremedistil.tokenization.registry import open_tokenizer
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 KIN = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
@@ -239,6 +231,7 @@ def test_dropout_is_as_configured(tmp_path, name, fields, rates):
         ("distilbert-token", {"seq_classif_dropout": 2}, r"below 1.* text_dropout=2"),
         ("bert-token", {"dtype": []}, r"not a configuration of its model_type, as"),
         ("bert-token", {"hidden_size": "16"}, r"not a configuration of its model_type, as"),
+        ("bert-token", {"is_decoder": True}, r"only encoders with is_decoder=False are read"),
         ("electra-token", {"add_cross_attention": True}, r"add_cross_attention=False are read"),
         ("camembert-token", {"position_embedding_type": "relative_key"}, r"='absolute' are read"),
     ],
@@ -262,29 +255,3 @@ def test_a_tokenizer_of_no_known_kind_is_refused(tmp_path):
     (tmp_path / "a/tokenizer.json").write_text('{"model": {"type": "WordLevel", "vocab": {}}}')
     with pytest.raises(CheckpointError, match=r"no tokenizer of a kind that is read.*WordLevel"):
         open_folder(tmp_path / "a", "ner")
-
-
-def test_a_whole_run_with_a_roberta(tmp_path, monkeypatch):
-    timings = {who: {"batch_1": {"median": 1.0}} for who in ("teacher", "student")}
-    monkeypatch.setattr(results, "model_latency", lambda models: timings)
-    folder = tmp_path / "teacher"
-    folder.mkdir()
-    pieces = (pathlib.Path(vocabulary_dir()) / "vocab.txt").read_text("utf-8").split("\n")
-    assert pieces[0] == "[PAD]"
-    pieces[:2] = pieces[1], pieces[0]
-    (folder / "vocab.txt").write_text("\n".join(pieces), "utf-8")
-    tokenizer, labels = open_tokenizer(str(folder)), LabelSet(("a", "b"), "classification")
-    config = RobertaConfig(len(tokenizer), 16, 1, 2, 32, max_positions=32, model_type="camembert")
-    keras.utils.set_random_seed(5)
-    family = FAMILIES["roberta"]
-    checkpoint = Checkpoint(None, family, config, tokenizer, None, {})
-    save_teacher(str(folder), build_teacher(family, config, labels), checkpoint, labels)
-
-    changes = {"teacher": str(folder), "strategy": "D2", "logit_epochs": (1,), "teacher_epochs": 1}
-    changes |= {"transfer_per_language": 60, "test_per_language": 20, "labeled_per_language": 60}
-    data, out = german_and_hindi(tmp_path / "corpus"), tmp_path / "out"
-    found = execute(small(data, out, export=False, **changes))
-    assert [step["name"] for step in found["steps"]] == ["01-labels-logits-representation-all"]
-    saved = files.read_json(str(out / "teacher/config.json"))
-    assert (saved["model_type"], saved["max_position_embeddings"]) == ("camembert", 34)
-    assert saved["architectures"] == ["CamembertForTokenClassification"]

@@ -15,11 +15,12 @@ from xtremedistil.config import TeacherConfig
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
-from xtremedistil.data.schemes import BILOU, BIOES, TYPES
+from xtremedistil.data.schemes import BILOU, BIOES, IO, IOB2, TYPES
 from xtremedistil.distil.targets import teacher_outputs
 from xtremedistil.experiments import results
 from xtremedistil.experiments.main import execute
 from xtremedistil.scoring.predictions import forward_of
+from xtremedistil.serving.native.model import can_run
 from xtremedistil.students.folder import StudentFolder
 from xtremedistil.teachers.registry import FAMILIES
 from xtremedistil.teachers.teacher import (
@@ -103,15 +104,27 @@ def test_a_teacher_opens_and_gives_targets(tmp_path, family, tokenizer):
             np.testing.assert_allclose(found, outputs[kind][0], rtol=2e-3, atol=2e-3)
 
 
+def padded(texts):
+    """Ids `(texts, longest)` and their lengths."""
+    lengths = np.array([len(ids) for ids in texts], np.int32)
+    ids = np.zeros((len(texts), lengths.max()), np.int32)
+    for row, text in zip(ids, texts, strict=True):
+        row[: len(text)] = text
+    return ids, lengths
+
+
+# The last says whether a SavedModel is made, which takes half of the time.
 RUNS = [
-    ("electra", "wordpiece", TYPES),
-    ("deberta", "unigram", BIOES),
-    ("modernbert", "bpe", BILOU),
+    ("roberta", "unigram", IOB2, False),
+    ("distilbert", "wordpiece", IO, False),
+    ("electra", "wordpiece", TYPES, True),
+    ("deberta", "unigram", BIOES, True),
+    ("modernbert", "bpe", BILOU, True),
 ]
 
 
-@pytest.mark.parametrize(("family", "tokenizer", "scheme"), RUNS)
-def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, scheme):
+@pytest.mark.parametrize(("family", "tokenizer", "scheme", "export"), RUNS)
+def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, scheme, export):
     """With a ready-made teacher whose labels are of a scheme that the data is not of."""
     timings = {who: {"batch_1": {"median": 1.0}} for who in ("teacher", "student")}
     monkeypatch.setattr(results, "model_latency", lambda models: timings)
@@ -121,7 +134,7 @@ def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, s
     write_teacher(tmp_path / "teacher", family, tokenizer, labels)
     changes = {"teacher": str(tmp_path / "teacher"), "strategy": "D2", "logit_epochs": (1,)}
     changes |= {"transfer_per_language": 0, "labeled_per_language": 20, "test_per_language": 0}
-    changes |= {"embedding_dim": 4, "hidden_size": 6}
+    changes |= {"embedding_dim": 4, "hidden_size": 6, "export": export}
     data, out = write_data(tmp_path / "data"), str(tmp_path / "out")
     found = execute(small(data, out, **changes))
     assert found["teacher"]["fine_tuned"] is False
@@ -136,13 +149,21 @@ def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, s
         assert [e[:4] for e in one.entities] == [e[:4] for e in other.entities]
     for one in expected:
         assert len(one.entities) == len(scheme.to_spans(one.tags))
+    pieces = codec.tokenizer.encode(SENTENCES)
+    ids, lengths = padded([codec.rows[one.ids] for one in pieces])
+    logits = student.network(ids, lengths)
+    if can_run():
+        native = xtremedistil.load(out, "native").network(ids, lengths)
+        real = np.arange(ids.shape[1]) < lengths[:, None]
+        assert np.abs(native - logits)[real].max() < 0.1 * logits[real].std()
 
+    if not export:
+        return
     served = tf.saved_model.load(found["saved_model"]).signatures
     if tokenizer == "bpe":  # no ops of TensorFlow split text so
         assert (set(served), found["example"]) == ({"predict", "serving_default"}, None)
-        ids = codec.rows[next(codec.tokenizer.encode(SENTENCES)).ids][None]
-        logits = student.network(ids, np.array(ids.shape[1:], np.int32))
-        np.testing.assert_allclose(served["predict"](tf.constant(ids))["logits"], logits, atol=1e-5)
+        found_logits = served["predict"](tf.constant(ids[:1, : lengths[0]]))["logits"]
+        np.testing.assert_allclose(found_logits, logits[:1, : lengths[0]], atol=1e-5)
         return
     answer = served["tag_words"](tf.constant(texts))
     for i, one in enumerate(expected):

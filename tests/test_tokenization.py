@@ -221,3 +221,15 @@ def test_every_real_sentence_keeps_its_words_and_tags(shared_data, minilm):
             assert (np.diff(pieces.first) > 0).all()
         sentences += len(examples)
     assert sentences == 28 * 3 * 300 + 10
+
+
+def test_two_vocabularies_that_differ_are_refused(tmp_path):
+    folder = tiny_bert.write(str(tmp_path))
+    (tmp_path / "tokenizer.json").write_text(RULES._tokenizer.to_str(), "utf-8")
+    assert open_tokenizer(folder).vocabulary == RULES.vocabulary
+    pieces = list(tiny_bert.PIECES)
+    pieces[7], pieces[8] = pieces[8], pieces[7]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces), "utf-8")
+    message = rf"vocab.txt: other pieces than in tokenizer.json.*piece 7 is {pieces[7]!r}"
+    with pytest.raises(CheckpointError, match=message):
+        open_tokenizer(folder)

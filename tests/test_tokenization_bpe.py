@@ -1,6 +1,7 @@
 """BPE tokenizers give the golden ids of each word as it stands after a space."""
 
 import json
+import shutil
 
 import pytest
 from golden_tokenizers import GOLDEN, copied, golden, opened
@@ -154,3 +155,15 @@ def test_what_there_is_not():
     assert not has_graph(tokenizer)
     with pytest.raises(ConfigError, match=r"a rule of WordPiece.*Received: strip_accents=no"):
         open_tokenizer(str(GOLDEN / "bytes-roberta"), "no")
+
+
+def test_two_vocabularies_that_differ_are_refused(tmp_path):
+    folder = shutil.copytree(GOLDEN / "bytes-roberta", tmp_path / "folder")
+    ids = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    (folder / "vocab.json").write_text(json.dumps(ids), "utf-8")
+    assert len(open_tokenizer(str(folder))) >= len(ids)
+    one, other = [piece for piece, i in ids.items() if i in (30, 31)]
+    ids[one], ids[other] = ids[other], ids[one]
+    (folder / "vocab.json").write_text(json.dumps(ids), "utf-8")
+    with pytest.raises(CheckpointError, match=r"vocab.json: other pieces.*piece 30 is"):
+        open_tokenizer(str(folder))

@@ -31,6 +31,7 @@ from xtremedistil.tokenization.settings import (
     SETTINGS,
     WHOLE,
     added_tokens,
+    check_alike,
     in_order,
     join_added,
     only_own_accents,
@@ -98,6 +99,9 @@ class BytePairs(Tokenizer):
             byte_level = _check(whole, path)
             ids = join_added(whole["model"]["vocab"], added, path)
             vocabulary = in_order(ids, path)
+            if WHOLE in folder.names and _LISTED in folder.names:
+                listed = in_order(folder.read_json(_LISTED), folder.path(_LISTED))
+                check_alike(vocabulary, listed, folder, _LISTED)
             names = ("model", "normalizer", "pre_tokenizer")
             rules = json.dumps({name: whole.get(name) for name in names} | {"added_tokens": []})
             steps = tokenizers.Tokenizer.from_str(rules)

@@ -1,6 +1,6 @@
 """What the files of a folder say of special tokens, and of tokens beyond the vocabulary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xtremedistil.runtime.errors import CheckpointError, ConfigError
@@ -19,6 +19,31 @@ _ROLES = {
 }
 # Of the ids that files give: no table of embeddings has so many rows, and none must be made.
 _MOST_PIECES = 1 << 22
+
+
+def check_alike(
+    whole: Sequence[str], listed: Sequence[str], folder: TokenizerFolder, name: str
+) -> None:
+    """Makes sure that a folder's two vocabularies are one.
+
+    Args:
+        whole: the pieces of `tokenizer.json` by id.
+        listed: those of another file. Added tokens may be in one alone: at the end, or where the
+            other has none.
+        folder: of both.
+        name: of the other file.
+
+    Raises:
+        CheckpointError: a piece is another one.
+    """
+    pairs = enumerate(zip(whole, listed, strict=False))
+    first = next(((i, a, b) for i, (a, b) in pairs if a and b and a != b), None)
+    if first:
+        raise CheckpointError(
+            f"{folder.path(name)}: other pieces than in {WHOLE} beside it. Remove the one that the "
+            f"weights were not trained with. Received: piece {first[0]} is {first[2]!r}, and "
+            f"{first[1]!r} in {WHOLE}"
+        )
 
 
 def named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization.base import SpecialIds, Tokenizer
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
-from xtremedistil.tokenization.settings import SETTINGS, WHOLE, named_tokens
+from xtremedistil.tokenization.settings import SETTINGS, WHOLE, check_alike, named_tokens
 
 _LISTED = "vocab.txt"
 _CONTINUING = "##"
@@ -89,6 +89,9 @@ class WordPiece(Tokenizer):
         settings = folder.read_json(SETTINGS)
         if WHOLE in folder.names:
             rules = _from_tokenizer_json(folder.read_json(WHOLE), folder.path(WHOLE))
+            if _LISTED in folder.names:
+                listed = _lines(folder.read_bytes(_LISTED))
+                check_alike(rules["vocabulary"], listed, folder, _LISTED)
         else:
             rules = _from_listed(folder.read_bytes(_LISTED), settings, folder.path(_LISTED))
         tokenizer = cls(**{**rules, **_special_tokens(settings)})
@@ -194,6 +197,12 @@ def _special_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
     return {ours: named[theirs] for ours, theirs in _TOKENS.items() if theirs in named}
 
 
+def _lines(content: bytes) -> tuple[str, ...]:
+    """The pieces of `vocab.txt`."""
+    text = content.decode("utf-8").removesuffix("\n")
+    return tuple(text.removesuffix("\r").replace("\r\n", "\n").split("\n"))
+
+
 def _folds_case(told: object, vocabulary: Sequence[str], path: str) -> bool:
     """Whether case is folded: as the settings say, else as the vocabulary does.
 
@@ -222,8 +231,7 @@ def _folds_case(told: object, vocabulary: Sequence[str], path: str) -> bool:
 
 def _from_listed(content: bytes, settings: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The arguments of `WordPiece` that `vocab.txt` and `tokenizer_config.json` give."""
-    text = content.decode("utf-8").removesuffix("\n")
-    vocabulary = tuple(text.removesuffix("\r").replace("\r\n", "\n").split("\n"))
+    vocabulary = _lines(content)
     lowercase = settings.get("do_lower_case")
     lowercase = lowercase is not False and _folds_case(lowercase, vocabulary, path)
     accents = settings.get("strip_accents")
