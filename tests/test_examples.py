@@ -5,7 +5,8 @@ import lzma
 
 import pytest
 
-from xtremedistil.data.formats import Rules, detect_format, read_examples, read_lines
+from xtremedistil.data.formats import Rules, detect_format, read_examples
+from xtremedistil.data.lines import read_lines
 from xtremedistil.runtime.errors import DataError
 
 CONLL = "Paris\tB-LOC\n(\tI-LOC\n\nEr\tO\nlief\tO\n"

@@ -1,6 +1,7 @@
 """Tag schemes: recognised by their labels, made into spans and back, scored and served alike."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from xtremedistil.data.labeled import encode_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.schemes import BILOU, BIOES, IO, IOB1, IOB2, TYPES, Span, recognise
+from xtremedistil.data.tag_schemes import recognise as recognise_data
+from xtremedistil.data.tag_schemes import see, to_iob2
 from xtremedistil.runtime.errors import CheckpointError, DataError
 from xtremedistil.scoring import predictions
 from xtremedistil.scoring.examples import evaluate
@@ -54,12 +57,22 @@ def test_entities_and_their_tags(scheme, tags):
         ("O I-A I-B", IO),
         ("O PER LOC", TYPES),
         ("O E-mail S-Bahn", TYPES),
-        ("O B I", IOB2),
+        ("O B I", replace(IOB2, bare=True)),
+        ("O B I E S", replace(BIOES, bare=True)),
+        ("O B-ENTITY I-ENTITY", IOB2),
         ("O", IOB2),
     ],
 )
 def test_a_label_set_says_its_scheme(labels, scheme):
-    assert recognise(labels.split()) is scheme
+    assert recognise(labels.split()) == scheme
+
+
+def test_prefixes_alone_are_tags_of_the_one_type_that_data_without_types_has():
+    for tags in ("B I O B", "B E O S"):
+        names = LabelSet(tuple(dict.fromkeys(["O", *tags.split()])))
+        given = to_iob2(tags.split(), recognise_data(see([tags.split()])))
+        assert [names.names[i] for i in names.encode(given, lambda i: "a:1")] == tags.split()
+        assert names.scheme.to_spans(tags.split()) == [Span("ENTITY", 0, 2), Span("ENTITY", 3, 4)]
 
 
 def test_prefixes_of_two_schemes_are_refused():

@@ -16,7 +16,7 @@ entity. Scores and served entities are made by it alone. Every scheme's tags hav
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from xtremedistil.runtime.errors import CheckpointError
 
 OUTSIDE = "O"
 BEGIN, INSIDE, END, SINGLE = "B", "I", "E", "S"
-_NO_TYPE = "_"  # of tags that are a prefix alone, as seqeval calls it
+ONLY_TYPE = "ENTITY"  # of tags that are a prefix alone
 
 
 class Part(NamedTuple):
@@ -54,6 +54,7 @@ class Scheme:
         begin, inside, end, single: prefixes of an entity's first word, of its others, of its last
             and of its only one; all empty where tags are types.
         between: whether `begin` stands only where an entity follows another of its type.
+        bare: whether tags are prefixes alone, of one type (`ONLY_TYPE`).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Scheme:
     end: str
     single: str
     between: bool = False
+    bare: bool = False
 
     @cached_property
     def _roles(self) -> dict[str, str]:
@@ -80,14 +82,14 @@ class Scheme:
             return NOTHING
         prefix, _, name = tag.partition("-")
         role = self._roles.get(prefix)
-        return Part(INSIDE, tag) if role is None else Part(role, name or _NO_TYPE)
+        return Part(INSIDE, tag) if role is None else Part(role, name or ONLY_TYPE)
 
     def tag(self, role: str, kind: str) -> str:
         """The tag of a role and a type."""
         prefixes = {BEGIN: self.begin, INSIDE: self.inside, END: self.end, SINGLE: self.single}
         if role == OUTSIDE:
             return OUTSIDE
-        if kind == _NO_TYPE and prefixes[role]:
+        if self.bare and kind == ONLY_TYPE:
             return prefixes[role]
         return f"{prefixes[role]}-{kind}" if prefixes[role] else kind
 
@@ -203,13 +205,18 @@ def recognise(tags: Iterable[str]) -> Scheme:
         return TYPES if named else IOB2
     if set(types) <= {"B", "I"}:
         if "B" not in types:
-            return IO
+            return _bare(IO, named)
         # in IOB2 every entity begins with B
-        return IOB1 if types.get("I", set()) - types["B"] else IOB2
+        return _bare(IOB1 if types.get("I", set()) - types["B"] else IOB2, named)
     for scheme in (BIOES, BILOU):
         if set(types) <= {scheme.begin, scheme.inside, scheme.end, scheme.single}:
-            return scheme
+            return _bare(scheme, named)
     raise CheckpointError(
         "labels of several tag schemes: BIOES has the prefixes B, I, E, S, and BILOU has B, I, L, "
         f"U. Received: {', '.join(sorted(named))}"
     )
+
+
+def _bare(scheme: Scheme, named: set[str]) -> Scheme:
+    """The scheme, without types if none of the tags has one."""
+    return scheme if any("-" in tag for tag in named) else replace(scheme, bare=True)

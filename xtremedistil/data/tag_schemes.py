@@ -15,8 +15,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from xtremedistil.data.schemes import ONLY_TYPE
+
 IOB2, IOB1, BIOES, BILOU, IO = SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io")
-ONLY_TYPE = "ENTITY"
 _PREFIXED = re.compile(r"([BIESLU])(?:-([^\s-]\S*))?")
 _TYPE = re.compile(r"[^\W\d_][^\s\"'`,;:!?()\[\]{}]*")
 _UNUSUAL = re.compile(r"[BIESLUbieslu][-_/|:.].+|.+[-_/|:.][BIESLU]")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xtremedistil.data.formats import read_lines
+from xtremedistil.data.lines import read_lines
 from xtremedistil.runtime.errors import DataError
 
 VECTOR_FILES = ("glove", "fasttext")

@@ -18,7 +18,7 @@ from xtremedistil.data.tag_schemes import SchemeError
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 
-__all__ = ["Example", "Rules", "detect_format", "read_examples", "read_lines", "recognise_scheme"]
+__all__ = ["Example", "Rules", "detect_format", "read_examples", "recognise_scheme"]
 AUTO = "auto"
 TEXT_SUFFIX = " text"  # of the names of formats whose texts alone are read
 
