@@ -15,6 +15,7 @@ from xtremedistil.config import options
 from xtremedistil.runtime.errors import ConfigError, DataError
 from xtremedistil.serving.exports.options import ExportOptions
 
+HUSHED = "TF_CPP_MIN_LOG_LEVEL"
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -45,17 +46,20 @@ def test_predict_writes_an_answer_a_line(student, tmp_path, capsys):
     assert words == ["東", "京", "Paris", ""]
 
 
-def test_evaluate_scores_each_language(student, data, capsys):
-    commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data)))
-    lines = capsys.readouterr().out.splitlines()
+def evaluated(**given):
+    return commands.evaluate(commands.EvaluateOptions(**given)).text.splitlines()
+
+
+def test_evaluate_scores_each_language(student, data):
+    lines = evaluated(model=student, data_dir=str(data))
     assert [line.split()[0] for line in lines] == ["de", "fr", "f1"]
     assert lines[0].split()[1] == lines[1].split()[1]  # the same sentences
     assert lines[2].endswith("4 sentences")
     with pytest.raises(DataError, match="no dev file"):
-        commands.evaluate(commands.EvaluateOptions(model=student, data_dir=str(data), split="dev"))
+        evaluated(model=student, data_dir=str(data), split="dev")
 
 
-def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, tmp_path, capsys):
+def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, tmp_path):
     rows = {"de": "1\tAnna\tO\n2\trests\tO\n\n", "fr": "1\tAnna\tS-PER\n2\trests\tO\n\n"}
     for language, content in rows.items():
         (tmp_path / language).mkdir()
@@ -63,15 +67,34 @@ def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, t
             (tmp_path / language / f"{split}.tsv").write_text(content)
     given = {"model": student, "data_dir": str(tmp_path)}
     with pytest.raises(DataError, match="the first column counts"):
-        commands.evaluate(commands.EvaluateOptions(**given))
+        evaluated(**given)
     given |= {"token_column": "2", "tag_column": "3"}
-    commands.evaluate(commands.EvaluateOptions(**given))
-    german, french, both = capsys.readouterr().out.splitlines()
+    german, french, both = evaluated(**given)
     assert german.split() == ["de", "none"]
     assert both.split()[1] == french.split()[1]  # the mean of what is defined
     (tmp_path / "fr" / "test.tsv").write_text(rows["de"])
-    commands.evaluate(commands.EvaluateOptions(**given))
-    assert capsys.readouterr().out.splitlines()[-1].startswith("f1 undefined (no entity is there)")
+    assert evaluated(**given)[-1].startswith("f1 undefined (no entity is there)")
+
+
+def test_results_are_on_standard_output_and_no_library_speaks(student, data):
+    """With Keras, and so with TensorFlow, which has much to say."""
+    given = ["evaluate", f"--model={student}", f"--data_dir={data}", "--backend=keras", "--json"]
+    done = run_command(*given)
+    scores = json.loads(done.stdout)
+    assert list(scores["f1"]["per_language"]) == ["de", "fr"]
+    assert done.stderr == ""
+    (data / "texts.txt").write_text("Anna\n" * 3)
+    given = ["predict", f"--model={student}", f"--input={data}/texts.txt", "--quiet"]
+    done = run_command(*given)
+    assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
+
+
+def run_command(*arguments):
+    """A command in a process whose environment hushes nobody."""
+    environment = {name: value for name, value in os.environ.items() if name != HUSHED}
+    command = [sys.executable, "-m", "xtremedistil", *arguments]
+    settings = {"env": environment, "capture_output": True, "text": True, "check": True}
+    return subprocess.run(command, **settings)
 
 
 def test_export_writes_what_predict_reads(student, tmp_path, capsys):
@@ -127,6 +150,9 @@ def help_of(*program):
     return done.stdout
 
 
+LAST = ["quiet", "json", "flagfile", "helpfull"]
+
+
 def described(text):
     """The flags that a help lists, in order."""
     return re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE)
@@ -134,9 +160,17 @@ def described(text):
 
 def test_help_lists_the_flags_of_a_run_by_section():
     text = help_of("run_distil.py")
-    assert described(text) == [*options(), "config", "recipe", "flagfile", "helpfull"]
+    assert described(text) == [*options(), "config", "recipe", *LAST]
     titles = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
-    assert titles[1:] == ["Data", "Teacher", "Student", "Distillation", "Run", "Flags of absl"]
+    assert titles[1:] == [
+        "Data",
+        "Teacher",
+        "Student",
+        "Distillation",
+        "Run",
+        "Output",
+        "Flags of absl",
+    ]
     assert "  --task=ner|classification   [ner]\n      What the labels are: tags" in text
     assert "  --dropout=X   [0.2; up to 0.99]\n" in text
     assert "  --[no]export   [on]\n" in text
@@ -146,8 +180,8 @@ def test_help_lists_the_flags_of_a_run_by_section():
 
 def test_help_lists_the_flags_of_a_command():
     own = [field.name for field in dataclasses.fields(ExportOptions)]
-    assert described(help_of("-m", "xtremedistil", "export")) == [*own, "flagfile", "helpfull"]
+    assert described(help_of("-m", "xtremedistil", "export")) == [*own, *LAST]
     text = help_of("-m", "xtremedistil", "sweep")
     own = [field.name for field in dataclasses.fields(commands.SweepOptions)]
-    assert described(text) == [*own, *options(), "config", "recipe", "flagfile", "helpfull"]
+    assert described(text) == [*own, *options(), "config", "recipe", *LAST]
     assert "--vary=TEXT (repeated)   [empty]" in text

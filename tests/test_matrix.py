@@ -17,7 +17,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.data.schemes import BILOU, BIOES, IO, IOB2, TYPES
 from xtremedistil.distil.targets import teacher_outputs
-from xtremedistil.experiments import results
+from xtremedistil.experiments import latency
 from xtremedistil.experiments.main import execute
 from xtremedistil.scoring.predictions import forward_of
 from xtremedistil.serving.native.model import can_run
@@ -127,7 +127,7 @@ RUNS = [
 def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, scheme, export):
     """With a ready-made teacher whose labels are of a scheme that the data is not of."""
     timings = {who: {"batch_1": {"median": 1.0}} for who in ("teacher", "student")}
-    monkeypatch.setattr(results, "model_latency", lambda models: timings)
+    monkeypatch.setattr(latency, "model_latency", lambda models, served: dict(timings))
     tags = [scheme.tag(role, name) for name in TYPES_OF_DATA for role in "BIES"]
     labels = LabelSet(tuple(dict.fromkeys(["O", *tags])))
     assert labels.scheme is scheme

@@ -14,7 +14,7 @@ from typing import Any
 from absl import logging
 
 from xtremedistil.benchmark.options import BenchmarkOptions
-from xtremedistil.cli.output import reader_may_leave
+from xtremedistil.cli.output import Results, reader_may_leave
 from xtremedistil.cli.programs import Command, quiet_tensorflow
 from xtremedistil.config import Config, DataConfig
 from xtremedistil.config.option import Checked, field_of, option
@@ -52,7 +52,7 @@ class SweepOptions(Checked):
     plan_only: bool = option(False, "Print the plan, with the expected time, and stop.")
 
 
-def sweep(given: SweepOptions, config: Config) -> None:
+def sweep(given: SweepOptions, config: Config) -> Results:
     """Runs a sweep."""
     quiet_tensorflow()
     from xtremedistil.experiments.axes import axes_of
@@ -60,7 +60,9 @@ def sweep(given: SweepOptions, config: Config) -> None:
 
     axes = axes_of(given.vary, given.instead)
     wanted = Sweep(given.sweep, axes, given.seeds, given.choose_weights)
-    run_sweep(config, wanted, given.plan_only)
+    path = run_sweep(config, wanted, given.plan_only)
+    content = files.read_json(path)
+    return Results(f"{path} lists the {len(content['runs'])} runs.", content)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class EvaluateOptions(PredictorOptions):
     max_words: int = field_of(DataConfig, "max_words")
 
 
-def evaluate(given: EvaluateOptions) -> None:
+def evaluate(given: EvaluateOptions) -> Results:
     """Scores a student on labeled data."""
     from xtremedistil.report.schema import shown_score
     from xtremedistil.scoring.examples import evaluate as score
@@ -156,29 +158,37 @@ def evaluate(given: EvaluateOptions) -> None:
     config = DataConfig(**asked, task=predictor.task)
     scores = score(predictor, read_split(config, given.split))
     name = "f1" if predictor.task == "ner" else "accuracy"
-    for language, value in scores[name]["per_language"].items():
-        print(f"{language or 'all':8} {'none' if value is None else f'{value:.2f}':>6}")
+    lines = [
+        f"{language or 'all':8} {'none' if value is None else f'{value:.2f}':>6}"
+        for language, value in scores[name]["per_language"].items()
+    ]
     shown = shown_score(scores[name]["mean"], scores[name]["std"])
-    print(f"{name} {shown}, {scores['sentences']:,} sentences")
+    lines.append(f"{name} {shown}, {scores['sentences']:,} sentences")
+    return Results("\n".join(lines), scores)
 
 
-def export(given: ExportOptions) -> None:
+def export(given: ExportOptions) -> Results:
     """Exports a student, and compares the export with it."""
     quiet_tensorflow()
     from xtremedistil.serving.exports.export import export as write_export
 
-    for name, value in write_export(given).items():
-        logging.info("%-22s %s", name, f"{value:.4g}" if isinstance(value, float) else value)
-    logging.info("written: %s", given.output_dir)
+    found = write_export(given)
+    lines = [
+        f"{name:22} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in found.items()
+    ]
+    lines.append(f"written: {given.output_dir}")
+    return Results("\n".join(lines), {**found, "output_dir": given.output_dir})
 
 
-def benchmark(given: BenchmarkOptions) -> None:
+def benchmark(given: BenchmarkOptions) -> Results:
     """Measures student and teacher in every form, side by side; within two minutes by default."""
     quiet_tensorflow()
     from xtremedistil.benchmark.speed import benchmark as measure
     from xtremedistil.benchmark.table import format_results
 
-    print(format_results(measure(given, logging.info)))
+    found = measure(given, logging.info)
+    return Results(format_results(found), found)
 
 
 @dataclass(frozen=True)
@@ -239,12 +249,13 @@ class LatencyOptions(Checked):
     )
 
 
-def latency(given: LatencyOptions) -> None:
+def latency(given: LatencyOptions) -> Results:
     """Measures the students of a sweep side by side."""
     quiet_tensorflow()
     from xtremedistil.experiments.latency import time_sweep
 
-    logging.info("%s: reports read it from now on.", time_sweep(given.folder, given.rounds))
+    path = time_sweep(given.folder, given.rounds)
+    return Results(f"{path}: reports read it from now on.", files.read_json(path))
 
 
 @dataclass(frozen=True)
@@ -257,25 +268,28 @@ class FetchOptions(Checked):
     languages: tuple[str, ...] = option((), "Languages of WikiAnn, with commas. Empty: all 41.")
 
 
-def fetch(given: FetchOptions) -> None:
+def fetch(given: FetchOptions) -> Results:
     """Fetches the paper's data."""
     from xtremedistil.data.fetch import fetch as fetch_data
 
     if not given.output_dir:
         raise ConfigError("--output_dir must name a folder. Received: nothing")
     counts = fetch_data(given.dataset, given.output_dir, given.source, given.languages)
-    for file, number in counts.items():
-        logging.info("%s: %s sentences", os.path.join(given.output_dir, file), f"{number:,}")
+    lines = [
+        f"{os.path.join(given.output_dir, file)}: {number:,} sentences"
+        for file, number in counts.items()
+    ]
+    return Results("\n".join(lines), counts)
 
 
 COMMANDS = {
-    "predict": Command("texts in, entities or classes out", PredictOptions, predict),
+    "predict": Command("texts in, entities or classes out", PredictOptions, predict, streams=True),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
     "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
     "benchmark": Command("speed of student and teacher", BenchmarkOptions, benchmark),
-    "demo": Command("a page to try a student on", DemoOptions, demo),
+    "demo": Command("a page to try a student on", DemoOptions, demo, streams=True),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
     "latency": Command("time the students of a sweep side by side", LatencyOptions, latency),
-    "report": Command("tables, figures and a page of results", ReportOptions, report),
+    "report": Command("tables, figures and a page of results", ReportOptions, report, streams=True),
     "fetch": Command("write the paper's data as --data_dir reads it", FetchOptions, fetch),
 }

@@ -48,13 +48,16 @@ class _HelpFlag(flags.BooleanFlag):
             sys.exit(0)
 
 
-def help_of_run(about: str, without: Sequence[str] = (), first: type[Checked] | None = None) -> str:
+def help_of_run(
+    about: str, without: Sequence[str], first: type[Checked] | None, output: type[Checked]
+) -> str:
     """The help of a program that has a run's flags.
 
     Args:
         about: what it does.
         without: options that the program decides.
         first: options of its own.
+        output: options of what it says.
     """
     sections = [_section("Options", first)] if first else []
     for section in dataclasses.fields(Config):
@@ -64,12 +67,12 @@ def help_of_run(about: str, without: Sequence[str] = (), first: type[Checked] | 
             names = "|".join(recipes.RECIPES)
             lines += _flag(f"--recipe={names}", f"[{recipes.DEFAULT}]", recipes.HELP)
         sections.append(lines)
-    return _page(about, sections)
+    return _page(about, [*sections, _section("Output", output)])
 
 
-def help_of_command(about: str, kind: type[Checked]) -> str:
-    """The help of a command with options of its own alone."""
-    return _page(about, [_section("Options", kind)])
+def help_of_command(about: str, kind: type[Checked], output: type[Checked]) -> str:
+    """The help of a command with options of its own alone, and of what it says."""
+    return _page(about, [_section("Options", kind), _section("Output", output)])
 
 
 def _page(about: str, sections: Sequence[Sequence[str]]) -> str:

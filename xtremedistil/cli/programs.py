@@ -1,7 +1,6 @@
 """The programs from start to end: flags to options to one call, and errors as messages."""
 
 import dataclasses
-import logging as standard_logging
 import os
 import sys
 import tempfile
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 from absl import app, logging
 
-from xtremedistil.cli import flags, help
+from xtremedistil.cli import flags, help, output
 from xtremedistil.config.option import Checked
 from xtremedistil.runtime import signals
 from xtremedistil.runtime.errors import ConfigError, XtremeDistilError
@@ -30,14 +29,22 @@ class Command:
     Attributes:
         help: one line.
         options: dataclass of its flags.
-        call: does it, with the options, and with a run's config if it takes one.
+        call: does it, with the options, and with a run's config if it takes one. Returns its
+            results, unless it writes them as they come.
         of_run: whether it has all the flags of a run too.
+        streams: whether it writes its results as they come.
     """
 
     help: str
     options: type[Checked]
-    call: Callable[..., None]
+    call: Callable[..., output.Results | None]
     of_run: bool = False
+    streams: bool = False
+
+    @property
+    def output(self) -> type[output.OutputOptions]:
+        """Flags that say what it says."""
+        return output.OutputOptions if self.streams else output.ResultOptions
 
 
 def run(script: str, about: str, stage: str | None = None) -> None:
@@ -48,21 +55,36 @@ def run(script: str, about: str, stage: str | None = None) -> None:
         about: what it does, for --help.
         stage: how far to go, if the program and not the flag decides.
     """
+    kind = output.ResultOptions
+    flags.define_flags(kind)
     flags.define_run_flags()
-    help.show_on_help(lambda: help.help_of_run(about, without=("stage",) if stage else ()))
+    help.show_on_help(lambda: help.help_of_run(about, ("stage",) if stage else (), None, kind))
 
-    def work() -> None:
+    def work() -> output.Results | None:
         if flags.use_sample_flags(os.path.dirname(os.path.abspath(script))):
-            print(_SAMPLE_NOTICE, flush=True)
+            logging.info(_SAMPLE_NOTICE)
         config = flags.read_config()
         if stage:
             config = dataclasses.replace(config, run=dataclasses.replace(config.run, stage=stage))
         quiet_tensorflow()  # after the flags: TensorFlow is slow to import
-        from xtremedistil.experiments.main import execute
+        from xtremedistil.experiments.main import conclude
 
-        execute(config)
+        found = conclude(config)
+        if found and config.run.stage == "all":
+            _write_page(config.run.output_dir)
+        return found and output.Results(*found)
 
-    app.run(lambda argv: _guarded(work, argv))
+    app.run(lambda argv: _guarded(work, kind, argv))
+
+
+def _write_page(folder: str) -> None:
+    """The page of a run that is done, where the libraries for it are installed."""
+    try:
+        from xtremedistil.report.report import write_report
+
+        logging.info("%s", write_report(folder, page=True))
+    except ConfigError as missing:
+        logging.info("no page of this run was written: %s", missing)
 
 
 def run_command(commands: Mapping[str, Command]) -> None:
@@ -77,21 +99,22 @@ def run_command(commands: Mapping[str, Command]) -> None:
         sys.exit(0 if name in ("", "help", "--help") else 2)
     command = commands[name]
     about = f"{name}: {command.help}"
+    flags.define_flags(command.output)
     flags.define_flags(command.options)
     if command.of_run:
         flags.define_run_flags()
-        help.show_on_help(lambda: help.help_of_run(about, first=command.options))
+        help.show_on_help(lambda: help.help_of_run(about, (), command.options, command.output))
     else:
-        help.show_on_help(lambda: help.help_of_command(about, command.options))
+        help.show_on_help(lambda: help.help_of_command(about, command.options, command.output))
 
-    def work() -> None:
+    def work() -> output.Results | None:
         given = flags.read_options(command.options)
-        if command.of_run:
-            command.call(given, flags.read_config())
-        else:
-            command.call(given)
+        return command.call(given, flags.read_config()) if command.of_run else command.call(given)
 
-    app.run(lambda argv: _guarded(work, argv), argv=[f"xtremedistil {name}", *sys.argv[2:]])
+    app.run(
+        lambda argv: _guarded(work, command.output, argv),
+        argv=[f"xtremedistil {name}", *sys.argv[2:]],
+    )
 
 
 def _usage(commands: Mapping[str, Command]) -> str:
@@ -99,14 +122,20 @@ def _usage(commands: Mapping[str, Command]) -> str:
     return "\n".join([_USAGE, "", *lines])
 
 
-def _guarded(work: Callable[[], None], argv: list[str]) -> int:
-    """Does the work; an error that the user can mend is one message, not a traceback."""
+def _guarded(
+    work: Callable[[], output.Results | None], kind: type[output.OutputOptions], argv: list[str]
+) -> int:
+    """Does the work and shows its results; an error that the user can mend is one message, not a
+    traceback."""
     try:
         if len(argv) > 1:
             raise ConfigError(f"options are given as --name=value. Received: {' '.join(argv[1:])}")
-        _plain_log()
+        asked = flags.read_options(kind)
+        output.prepare(asked.quiet)
         with signals.handled():
-            work()
+            results = work()
+        if results:
+            output.show(results, getattr(asked, "json", False))
     except XtremeDistilError as error:
         print(f"\nError: {error}", file=sys.stderr)
         return 2
@@ -114,11 +143,6 @@ def _guarded(work: Callable[[], None], argv: list[str]) -> int:
         print(f"\nStopped by {stop}. {_GO_ON}", file=sys.stderr)
         return stop.exit_code
     return 0
-
-
-def _plain_log() -> None:
-    logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
 
 
 def quiet_tensorflow() -> None:

@@ -1,5 +1,5 @@
-"""The latency of a sweep's students beside their teacher, all in one process (Table 16, Figures 1
-and 3).
+"""The latency of students beside their teacher, all in one process: of a run at its end, and of a
+sweep (Table 16, Figures 1 and 3).
 
 Each run measures its own latency too, when it ends; but a sweep runs for hours, and what else the
 machine did meanwhile differs from run to run. Latency needs no training: planned runs have one.
@@ -16,6 +16,7 @@ from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
+from xtremedistil.experiments.run import Run
 from xtremedistil.report import schema
 from xtremedistil.report.collected import load
 from xtremedistil.report.result import Result
@@ -24,9 +25,29 @@ from xtremedistil.runtime.environment import hardware, versions
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.locks import run_lock
 from xtremedistil.runtime.typed_json import parse, to_json
+from xtremedistil.serving.load import open_fastest
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
 from xtremedistil.teachers.teacher import build_teacher, open_checkpoint
+
+
+def time_run(run: Run, folder: str) -> schema.Latency:
+    """The latency of a run's teacher and student side by side.
+
+    Args:
+        run: with all its parts made.
+        folder: of the student.
+    """
+    last = run.student.final_steps()[-1]
+    pieces = run.student.find_shape().vocabulary_size
+    teacher = run.teacher.load(), run.checkpoint.config.vocabulary_size, "logits"
+    student = run.student.load_step(last), pieces, run.student.plan_steps()[last].head
+    # several students, one per language, are not served as one
+    form = None if run.strategy.per_language else open_fastest(folder)
+    served = {"exported": (form[1], pieces)} if form else {}
+    found = model_latency({schema.TEACHER: teacher, schema.STUDENT: student}, served=served)
+    found["export"] = form and form[0]
+    return _parsed(found)
 
 
 def time_sweep(folder: str, rounds: int) -> str:
@@ -61,11 +82,12 @@ def time_sweep(folder: str, rounds: int) -> str:
     with run_lock(folder):
         by_batch = {1: rounds, 32: max(1, rounds * 3 // 10)}
         found = model_latency({schema.TEACHER: (model, pieces, "logits"), **models}, by_batch)
+        teacher = {schema.TEACHER: found[schema.TEACHER]}
         runs = {
             id: schema.Timed(
                 parameters=shape.deployed_parameters,
                 compression=parameters / shape.deployed_parameters,
-                latency=_latency(found[schema.TEACHER], found[str(shape)]),
+                latency=_parsed({**teacher, schema.STUDENT: found[str(shape)]}),
             )
             for id, shape in shapes.items()
         }
@@ -81,10 +103,8 @@ def time_sweep(folder: str, rounds: int) -> str:
     return path
 
 
-def _latency(teacher: Mapping[str, Any], student: Mapping[str, Any]) -> schema.Latency:
-    return parse(
-        schema.Latency, {schema.TEACHER: teacher, schema.STUDENT: student}, "latency:", strict=True
-    )
+def _parsed(timings: Mapping[str, Any]) -> schema.Latency:
+    return parse(schema.Latency, timings, "latency:", strict=True)
 
 
 def _shapes(results: Sequence[Result], done: Result) -> dict[str, StudentShape]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -22,6 +22,18 @@ from xtremedistil.runtime.workers import start_workers
 _LAST_STAGE = {"teacher": -1, "targets": 0, "1": 1, "2": 2, "3": 3, "all": 3}
 
 
+class Conclusion(NamedTuple):
+    """What a run ends with.
+
+    Attributes:
+        text: for a reader.
+        content: the same for a program: after `--stage=all` that of `results.json`.
+    """
+
+    text: str
+    content: dict[str, Any]
+
+
 def execute(config: Config) -> dict[str, Any] | None:
     """One run, from wherever it stands to where `--stage` ends.
 
@@ -33,6 +45,18 @@ def execute(config: Config) -> dict[str, Any] | None:
 
     Raises:
         XtremeDistilError: of the kind that fits what is wrong.
+    """
+    found = conclude(config)
+    if found:
+        logging.info("%s", found.text)
+    return found.content if found and config.run.stage == "all" else None
+
+
+def conclude(config: Config) -> Conclusion | None:
+    """Does what `execute` does, and says nothing of the results.
+
+    Returns:
+        What was found; None on other workers than the chief, and where nothing was scored.
     """
     share_one_heap()
     out, last = config.run.output_dir, _LAST_STAGE[config.run.stage]
@@ -60,37 +84,42 @@ def execute(config: Config) -> dict[str, Any] | None:
             if line := run.targets.describe():
                 logging.info("%s", line)
         if config.teacher.teacher_per_language:
-            _report_teacher(run)
-            return None
+            return _of_teacher(run)
         run.teacher.make()
-        if last >= 0:
-            run.agreement.make()
+        found = None
         if last < 0:
             if workers.chief:
-                _report_teacher(Run(config))
-            workers.meet()
-            return None
-        target_cost = run.targets.make()
-        if last == 0:
-            return None
-        records = run.distil(last)
-        if config.run.stage != "all":
-            for step, record in zip(run.student.plan_steps(), records, strict=False):
-                best = record["history"][record["best_epoch"]]
-                logging.info("%-34s validation loss %.4f", step.name, best["validation_loss"])
-            return None
-        results = None
-        if workers.chief:
-            collected = collect(Run(config), records, target_cost)
-            logging.info("%s", summary(collected))
-            results = to_json(collected)
+                found = _of_teacher(Run(config))
+        else:
+            run.agreement.make()
+            found = _distil(run, last, workers.chief)
         workers.meet()
-        return results
+        return found
 
 
-def _report_teacher(run: Run) -> None:
-    score = collect_teacher(run).teacher.score
-    logging.info("teacher: test %s %s", run.metric_name, score)
+def _distil(run: Run, last: int, chief: bool) -> Conclusion | None:
+    """What follows the teacher, as far as stage `last`."""
+    target_cost = run.targets.make()
+    if last == 0:
+        return None
+    records = run.distil(last)
+    if run.config.run.stage != "all":
+        losses = {
+            step.name: record["history"][record["best_epoch"]]["validation_loss"]
+            for step, record in zip(run.student.plan_steps(), records, strict=False)
+        }
+        lines = [f"{name:34} validation loss {loss:.4f}" for name, loss in losses.items()]
+        return Conclusion("\n".join(lines), {"validation_loss": losses})
+    if not chief:
+        return None
+    collected = collect(Run(run.config), records, target_cost)
+    return Conclusion(summary(collected), to_json(collected))
+
+
+def _of_teacher(run: Run) -> Conclusion:
+    found = collect_teacher(run)
+    score = found.teacher.score
+    return Conclusion(f"teacher: test {run.metric_name} {score}", to_json(found))
 
 
 def describe(run: Run) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from xtremedistil.benchmark.latency import model_latency
 from xtremedistil.config import StudentConfig
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.transfer import USAGE
@@ -16,6 +15,7 @@ from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
 from xtremedistil.experiments.agreement_scores import agreement
 from xtremedistil.experiments.disagreements import find_disagreements, test_examples
+from xtremedistil.experiments.latency import time_run
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
 from xtremedistil.report import schema
@@ -82,7 +82,7 @@ def collect(
         unseen=_unseen_scores(run, scored) if scored else schema.Unseen(sentences=0),
         unknown_piece_rate=_unknown_rate(run, models.test),
         data=_data(run, run.data.prepare_transfer()),
-        latency=_latency(run),
+        latency=time_run(run, folder),
         saved_model=saved_model,
         example=_example(run, saved_model) if saved_model else None,
         parts=parts,
@@ -271,15 +271,6 @@ def _example(run: Run, saved_model: str) -> schema.AnsweredExample | None:
 
 
 # Speed and costs
-
-
-def _latency(run: Run) -> schema.Latency:
-    last = run.student.final_steps()[-1]
-    pieces = run.student.find_shape().vocabulary_size
-    teacher = run.teacher.load(), run.checkpoint.config.vocabulary_size, "logits"
-    student = run.student.load_step(last), pieces, run.student.plan_steps()[last].head
-    found = model_latency({schema.TEACHER: teacher, schema.STUDENT: student})
-    return parse(schema.Latency, found, "latency:", strict=True)
 
 
 def _parts(

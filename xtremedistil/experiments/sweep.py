@@ -156,7 +156,6 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
                 config, _ = _final(run, weighed, chosen)
                 if not is_finished(config):
                     _in_turn(bar, run, expected, lambda config=config: execute(config))
-        logging.info("%s lists the %d runs.", path, len(runs))
         return path
 
 

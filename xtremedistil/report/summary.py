@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from xtremedistil.report.schema import TEACHER, Agreement, AnsweredExample, RunResults, Score, Step
+from xtremedistil.report.schema import (
+    TEACHER,
+    Agreement,
+    AnsweredExample,
+    Latency,
+    RunResults,
+    Score,
+    Step,
+)
 
 
 def summary(results: RunResults) -> str:
@@ -18,13 +26,8 @@ def summary(results: RunResults) -> str:
         f"parameters   {teacher.parameters:,} -> {student.parameters:,} "
         f"({results.compression:.1f}x smaller)",
         f"on disk      {student.bytes / 1e6:.1f} MB",
+        *_latency(results.latency),
     ]
-    for size, batch in results.latency.teacher.items():
-        mine = results.latency.student[size].median
-        lines.append(
-            f"latency      {size.replace('_', ' '):9} teacher {batch.median:8.2f} ms, student "
-            f"{mine:8.2f} ms ({batch.median / mine:.1f}x faster; 32 wordpieces, plain TensorFlow)"
-        )
     if unseen := results.unseen.student:
         lines.append(
             f"unseen       {results.unseen.sentences:,} test sentences that training never showed: "
@@ -40,11 +43,45 @@ def summary(results: RunResults) -> str:
         lines.append(f"SavedModel   {results.saved_model}")
     if results.example:
         lines += ["", *_example(results.example)]
-    lines.append(
-        f"\n{results.seconds / 60:.1f} minutes, {results.peak_memory_bytes / 2**30:.1f} GiB at the "
-        "peak."
-    )
+    lines += [
+        "",
+        f"{results.seconds / 60:.1f} minutes, {results.peak_memory_bytes / 2**30:.1f} GiB at the "
+        "peak.",
+        "",
+        *_next(results),
+    ]
     return "\n".join(lines)
+
+
+def _latency(latency: Latency) -> list[str]:
+    """How much faster the student is as it would be served, and in plain TensorFlow."""
+    forms = {"in plain TensorFlow": latency.student}
+    if latency.exported:
+        forms = {f"as exported ({latency.export})": latency.exported} | forms
+    lines = ["latency      a batch of sentences of 32 wordpieces, teacher in plain TensorFlow"]
+    for name, form in forms.items():
+        for size, batch in latency.teacher.items():
+            mine = form[size].median
+            lines.append(
+                f"  {size.replace('_', ' '):10} teacher {batch.median:8.2f} ms, student "
+                f"{mine:8.3f} ms ({batch.median / mine:.1f}x faster) {name}"
+            )
+    return lines
+
+
+def _next(results: RunResults) -> list[str]:
+    """The commands that come next; students of single languages are named by no one folder."""
+    if results.student.models > 1:
+        return []
+    run = results.config["run"]["output_dir"]
+    commands = [
+        f"predict --model={results.student.folder} --input=texts.txt",
+        f"export --model={results.student.folder} --format=onnx --quantize=int8 "
+        f"--output_dir={run}/export/onnx",
+        f"demo --model={results.student.folder} --teacher={run}",
+    ]
+    first, *others = (f"python -m xtremedistil {command}" for command in commands)
+    return [f"next         {first}", *(f"             {other}" for other in others)]
 
 
 def _kept(results: RunResults) -> str:

@@ -50,6 +50,15 @@ class _Nested:
         pass
 
 
+_hidden = False
+
+
+def hide() -> None:
+    """Leaves every progress line of this process out from now on."""
+    global _hidden
+    _hidden = True
+
+
 _outer: list[tuple[Any, str, Callable[[], int]]] = []
 
 
@@ -100,6 +109,7 @@ def progress(
         iterable,
         desc=f"{label:<34}",
         total=total,
+        disable=_hidden,
         unit=f" {unit}",
         initial=done,
         file=sys.stderr if terminal else _Log(),

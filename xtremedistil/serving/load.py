@@ -5,10 +5,10 @@ import os
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.card import load_export
-from xtremedistil.serving.exports.record import NONE, Export
+from xtremedistil.serving.exports.record import INT8, NONE, Export
 from xtremedistil.serving.exports.registry import backends, export_in, quantizations
 from xtremedistil.serving.python.keras_network import KerasNetwork
-from xtremedistil.serving.python.predictor import Predictor
+from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
 
 AUTO, KERAS = "auto", "keras"
@@ -28,6 +28,24 @@ def _fastest(quantize: str) -> list[Export]:
 def needs_keras(backend: str, quantize: str) -> bool:
     """Whether `load` runs a student in Keras, so far as that does not depend on the student."""
     return backend == KERAS or (backend == AUTO and not _fastest(quantize))
+
+
+def open_fastest(folder: str, threads: int = 0) -> tuple[str, Network] | None:
+    """A student in the fastest form that is installed.
+
+    Args:
+        folder: of the student.
+        threads: that one call may use; 0 for every core.
+
+    Returns:
+        What the form is called, and the network; None where no format can hold the student.
+    """
+    student = StudentFolder.load(folder)
+    for quantize, suffix in ((INT8, f" {INT8}"), (NONE, "")):
+        for export in _fastest(quantize):
+            if not export.refuses(student.shape):
+                return f"{export.name}{suffix}", export.build(student, quantize, threads)
+    return None
 
 
 def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 0) -> Predictor:
