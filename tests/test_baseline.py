@@ -61,7 +61,7 @@ def test_every_value_of_the_flag_chooses_one_loss():
 
 @pytest.mark.parametrize(
     ("left", "stage", "hint"),
-    [(0.5, 1, None), (0.95, 1, "--representation_loss=mse"), (110.0, 2, "More epochs")],
+    [(0.5, 1, None), (0.95, 1, "--representation_loss=standardized"), (110.0, 2, "More epochs")],
 )
 def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint):
     said = []

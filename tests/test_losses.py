@@ -52,6 +52,11 @@ def test_cosine_loss_sees_directions_alone():
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_dimension_that_varies_by_rounding_alone_stays_small():
+    targets = np.array([[1000.0], [1000.5]], np.float16)  # neighbours in half precision
+    assert np.abs(standardize(targets, Moments.of(targets))).max() < 0.5
+
+
 def test_standardized_targets_have_mean_0_and_deviation_1_in_each_dimension():
     targets = np.array([[1.0, 100.0, 7.0], [3.0, 300.0, 7.0]], np.float16)
     moments = Moments.of(targets)

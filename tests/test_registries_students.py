@@ -58,7 +58,6 @@ ABSOLUTE = losses.Loss(
     "states",
     weight="beta",
     option=("representation_loss", "toy"),
-    projection="linear",
 )
 
 
@@ -155,7 +154,6 @@ def test_a_loss(finished):
     _, results, _ = finished
     first, second = results["steps"][:2]
     assert first["name"] == "01-representation-all"
-    assert results["student"]["shape"]["projection"] == "linear"
     losses_by_epoch = [epoch["validation_loss"] for epoch in first["history"]]
     assert losses_by_epoch[-1] < losses_by_epoch[0]
     # the mean of a squared error has a best constant answer that is reported, this one has none

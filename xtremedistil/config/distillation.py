@@ -38,12 +38,11 @@ class DistillationConfig(Checked):
         by_value=False,
     )
     representation_loss: str = option(
-        "kld",
-        "Loss of stage 1. kld: KL divergence of softmaxed states (the paper), in which one "
-        "outlying dimension may take nearly all of the softmax; mse: squared error, better where "
-        "states hardly differ, as those of [CLS] do in classification; standardized: squared error "
-        "of states with mean 0 and deviation 1 in each dimension over the transfer set; cosine: "
-        "directions alone.",
+        "standardized",
+        "Loss of stage 1. standardized: squared error of states with mean 0 and deviation 1 in "
+        "each dimension over held-out text; mse: squared error of the states themselves; kld: KL "
+        "divergence of softmaxed states (the paper), in which one outlying dimension may take "
+        "nearly all of the softmax; cosine: directions alone.",
         choices=("kld", "mse", "standardized", "cosine"),
         decides=("steps",),
     )
@@ -59,9 +58,7 @@ class DistillationConfig(Checked):
     gamma: float = option(
         1.0, "Weight of the logit loss in a joint stage (Eq. 7).", low=0.0, decides=("joint steps",)
     )
-    batch_size: int = option(
-        512, "Sentences in a batch of distillation.", low=1, decides=("steps",)
-    )
+    batch_size: int = option(32, "Sentences in a batch of distillation.", low=1, decides=("steps",))
     label_batch_size: int = option(
         0,
         "Labeled sentences in a batch, in every stage with labels; 0: --batch_size.",

@@ -194,8 +194,8 @@ def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:
         return
     if best["validation_loss"] > _TAUGHT_NOTHING * constant:
         hint = (
-            "The states may hardly differ from text to text: try --representation_loss=mse, or "
-            "another --teacher_layer."
+            "The states may hardly differ from text to text: try another --teacher_layer, or "
+            "--representation_loss=standardized."
             if step.losses == (REPRESENTATION,)
             else "More epochs or a higher --learning_rate may help."
         )

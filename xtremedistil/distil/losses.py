@@ -137,9 +137,8 @@ class Loss:
             one.
         divergence: what the best constant answer loses is computed from; None where it is not
             reported.
-        projection: activation of the student's projection, which must reach the targets.
         standardized: whether the targets are first given, in each dimension, mean 0 and deviation 1
-            over the transfer set (`standardize`), which the student then learns.
+            over held-out text (`standardize`), which the student then learns.
     """
 
     name: str
@@ -150,7 +149,6 @@ class Loss:
     positions: Callable[[Mapping[str, Any], Any], Any] = _all
     option: tuple[str, str] | None = None
     divergence: Divergence | None = None
-    projection: str = "gelu"
     standardized: bool = False
 
     @property
@@ -199,6 +197,8 @@ class Moments(NamedTuple):
         """Those of `(positions, width)` targets; a dimension that never varies has deviation 1."""
         mean = targets.mean(axis=0, dtype=np.float64)
         deviation = targets.std(axis=0, dtype=np.float64)
+        # what varies less than half precision rounds is not blown up to be learned
+        deviation = np.maximum(deviation, np.abs(mean) * 2.0**-10)
         deviation[deviation == 0] = 1
         return cls(mean.astype(np.float32), deviation.astype(np.float32))
 
@@ -236,7 +236,6 @@ LOSSES = [
         weight="beta",
         option=("representation_loss", "mse"),
         divergence=MEAN_SQUARES,
-        projection="linear",
     ),
     Loss(
         REPRESENTATION,
@@ -246,7 +245,6 @@ LOSSES = [
         weight="beta",
         option=("representation_loss", "standardized"),
         divergence=MEAN_SQUARES,
-        projection="linear",
         standardized=True,
     ),
     Loss(
@@ -256,7 +254,6 @@ LOSSES = [
         "states",
         weight="beta",
         option=("representation_loss", "cosine"),
-        projection="linear",
     ),
 ]
 

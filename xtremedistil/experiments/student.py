@@ -9,7 +9,6 @@ import numpy as np
 
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
-from xtremedistil.distil.losses import REPRESENTATION, loss_named
 from xtremedistil.distil.strategies import Step
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
@@ -69,16 +68,10 @@ class RunStudent:
             classes=len(self._data.read_labels()),
             task=config.data.task,
             heads_on=student.heads_on,
-            projection=self._projection(),
+            projection=student.projection,
             encoder=student.student,
             depth=student.depth,
         )
-
-    def _projection(self) -> str:
-        wanted = self._run.config.student.projection
-        if wanted != "auto":
-            return wanted
-        return loss_named(REPRESENTATION, self._run.config.distillation).projection
 
     def _model(self, dropout: float) -> keras.Model:
         run = self._run.config.run

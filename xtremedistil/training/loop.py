@@ -27,6 +27,7 @@ from xtremedistil.data.batches import (
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import TrainingError
+from xtremedistil.runtime.machine import return_free_memory
 from xtremedistil.runtime.progress import progress
 from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.replicas import ManyDevices, OneDevice
@@ -37,6 +38,7 @@ STATE_FILE = "state.safetensors"
 TIMES = ("seconds", "waiting_seconds")  # of an epoch: all that a second run need not repeat
 _VALIDATION_PIECES = 16384
 _CHECKED_STEPS = 20  # a loss is fetched from the device once in so many steps
+_RETURN_SECONDS = 10  # between two returns of free memory: a hundredth of the time at the most
 
 
 def train(model: keras.Model, training: Training, options: LoopOptions) -> dict[str, Any]:
@@ -185,7 +187,8 @@ class _Loop:
 
     def _run_epoch(self, epoch: int) -> None:
         state, started = self.state, time.monotonic() - self.state.seconds
-        saved, pending = time.monotonic(), []
+        saved = returned = time.monotonic()
+        pending: list[tf.Tensor] = []
         for batches in self._waited_for(self._batches(epoch, state.batch)):
             pending.append(self.train_step(batches))
             state.batch += 1
@@ -198,6 +201,9 @@ class _Loop:
                     state.seconds = time.monotonic() - started
                     self._save()
                     saved = time.monotonic()
+                if time.monotonic() - returned > _RETURN_SECONDS:
+                    return_free_memory()
+                    returned = time.monotonic()
             if stopping:
                 signals.stop()
         self._collect(pending)
