@@ -55,6 +55,7 @@ CASES = {
     "test_per_language": (30, EVERYTHING, {}),
     "vocabulary_transfer": (400, VOCABULARY, {}),
     "data_seed": (1, EVERYTHING, {}),
+    "data_workers": (2, NOTHING, {}),
     "teacher": ("READY", EVERYTHING, {}),
     "finetune": ("always", EVERYTHING, {"teacher": "READY"}),
     "strip_accents": ("yes", EVERYTHING, {}),

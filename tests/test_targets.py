@@ -9,8 +9,9 @@ import pytest
 
 from xtremedistil.config import Config, DistillationConfig
 from xtremedistil.data.batches import epoch_batches
+from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import HAS_CLASS
+from xtremedistil.data.shards import Manifest
 from xtremedistil.distil.losses import LOGITS, REPRESENTATION, loss_named
 from xtremedistil.distil.targets import (
     LiveTargets,
@@ -29,7 +30,7 @@ from xtremedistil.training.loop import train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
-SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]
+SHARDS = Manifest(np.array([6, 6]), np.array([34, 34]))
 KLD, MSE = (DistillationConfig(representation_loss=kind) for kind in ("kld", "mse"))
 ROWS = np.arange(1000, dtype=np.int32)
 
@@ -143,7 +144,7 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     stored = make(folders)
     _, part = folders
     config = Config(distillation=DistillationConfig(teacher_layer=3))
-    data = SimpleNamespace(prepare_transfer=lambda: {"shards": SHARDS})
+    data = SimpleNamespace(read_manifest=lambda: SHARDS)
     run = SimpleNamespace(
         config=config,
         workers=ALONE,
@@ -186,14 +187,14 @@ def test_values_beyond_half_precision_stop_the_pass(folders):
 def test_the_disk_they_take_is_known_before(folders):
     _, part = folders
     make(folders)
-    shards = [{"sentences": 6, "pieces": 34}] * 2  # one of twelve pieces is cut at eight
-    expected = targets_bytes(shards, [2, 2], 8, per_text=False)
+    # of the 34 pieces of each shard, four of a text of twelve are cut off: sizes are about right
+    expected = targets_bytes(SHARDS, [2, 2], 8, per_text=False)
     names = [part.path(kind, name) for kind in ("logits", "states-03") for name in NAMES[1:]]
     loaded = [Ragged.load(name) for name in names]
     found = sum(r.offsets.nbytes + sum(v.nbytes for v in r.pieces.values()) for r in loaded)
     assert found == pytest.approx(expected, rel=0.15)
-    assert targets_bytes(shards, [768], 8, per_text=True) == 12 * (8 + 2 * 768)
-    million = [{"sentences": 7_200_000, "pieces": 16 * 7_200_000}]
+    assert targets_bytes(SHARDS, [768], 8, per_text=True) == 12 * (8 + 2 * 768)
+    million = Manifest(np.array([7_200_000]), np.array([16 * 7_200_000]))
     assert targets_bytes(million, [768], 32, per_text=False) == pytest.approx(177e9, rel=0.01)
 
 

@@ -16,7 +16,14 @@ import tensorflow as tf
 
 from xtremedistil.data.batches import InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
+from xtremedistil.data.shards import (
+    Manifest,
+    is_whole,
+    read_shard,
+    record_of,
+    save_shard,
+    shard_name,
+)
 from xtremedistil.data.transfer import VALIDATION, read_sentences
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, TrainingError
@@ -120,21 +127,18 @@ def _put(
     arrays[name][where] = values
 
 
-def targets_bytes(
-    shards: Sequence[Mapping[str, Any]], widths: Sequence[int], length: int, per_text: bool
-) -> int:
+def targets_bytes(shards: Manifest, widths: Sequence[int], length: int, per_text: bool) -> int:
     """About how many bytes the targets of some shards take on disk.
 
     Args:
-        shards: as `prepare_transfer` described them.
+        shards: of the transfer set.
         widths: of each kind of target: classes, or the teacher's width.
         length: pieces that training sees of a sentence.
         per_text: whether there is one target per text, and not per piece.
     """
-    positions = sum(
-        s["sentences"] if per_text else min(s["pieces"], s["sentences"] * length) for s in shards
-    )
-    offsets = sum(8 * s["sentences"] for s in shards) * len(widths)
+    read = np.minimum(shards.pieces, shards.sentences * length)
+    positions = int((shards.sentences if per_text else read).sum())
+    offsets = 8 * int(shards.sentences.sum()) * len(widths)
     return offsets + sum(positions * width * np.dtype(np.float16).itemsize for width in widths)
 
 
@@ -143,10 +147,7 @@ class _InSentenceShards:
 
     def source(self) -> InShards:
         """The shards to train on."""
-        return InShards(
-            [shard["sentences"] for shard in self.shards],
-            lambda i: self._load(self.shards[i]["name"]),
-        )
+        return InShards(self.shards.sentences, lambda number: self._load(shard_name(number)))
 
     def validation(self) -> Ragged:
         """The held-out sentences."""
@@ -162,7 +163,7 @@ class StoredTargets(_InSentenceShards):
 
     Attributes:
         sentences: folder of shards of encoded sentences.
-        shards: as `prepare_transfer` described them.
+        shards: what they hold.
         part: folder of targets.
         kinds: which to read: the name in a batch, and the folder of the part.
         length: pieces that training sees of a sentence.
@@ -170,7 +171,7 @@ class StoredTargets(_InSentenceShards):
     """
 
     sentences: str
-    shards: Sequence[Mapping[str, Any]]
+    shards: Manifest
     part: Part
     kinds: Mapping[str, str]
     length: int
@@ -210,7 +211,7 @@ class LiveTargets(_InSentenceShards):
     """
 
     sentences: str
-    shards: Sequence[Mapping[str, Any]]
+    shards: Manifest
     teacher: Callable[..., Mapping[str, Any]]
     kinds: Sequence[str]
     length: int

@@ -62,7 +62,7 @@ class RunTargets:
         widths = {"logits": len(self._data.read_labels()), "states": run.checkpoint.config.width}
         kinds = [widths[kind] for kind in self.folders()]
         length = run.config.data.max_seq_length
-        needed = targets_bytes(self._data.prepare_transfer()["shards"], kinds, length, classes)
+        needed = targets_bytes(self._data.read_manifest(), kinds, length, classes)
         folder = run.parts.targets.folder
         free = disk.free_bytes(folder)
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
@@ -81,7 +81,7 @@ class RunTargets:
         done = part.results() or {}
         if set(folders.values()) <= set(done.get("kinds", ())):  # however many shards there are
             return done
-        names = [VALIDATION, *(shard["name"] for shard in self._data.prepare_transfer()["shards"])]
+        names = [VALIDATION, *self._data.read_manifest().names]
 
         def missing() -> dict[str, list[str]]:
             return missing_targets(list(folders.values()), names, part)
@@ -112,7 +112,7 @@ class RunTargets:
         run = self._run
         common = {
             "sentences": run.parts.transfer.folder,
-            "shards": self._data.prepare_transfer()["shards"],
+            "shards": self._data.read_manifest(),
             "length": run.config.data.max_seq_length,
             "rows": self._data.read_rows(),
         }
