@@ -114,6 +114,8 @@ CASES = {
     "save_every": (1.0, NOTHING, {}),
     "deterministic": (True, TEACHER, {}),
     "targets": ("live", STEPS, {}),
+    "target_precision": ("int8", {"targets", *STEPS}, {}),
+    "ignore_disk": (True, NOTHING, {}),
     "distribution": ("mirrored", NOTHING, {}),
 }
 
