@@ -18,6 +18,7 @@ soak:
 		--vocabulary=$(VOCABULARY)
 	test -z "$(MODEL)" || $(LONG) tests/soak/measure_predict.py --model=$(MODEL)
 	$(LONG) tests/soak/measure_workers.py
+	$(LONG) tests/soak/measure_run.py --sentences=100000
 	$(LONG) tests/soak/measure_scale.py --sentences=50000,200000,1000000
 
 lint:
