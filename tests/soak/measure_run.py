@@ -59,7 +59,13 @@ def main() -> None:
         say("text", seconds=time.monotonic() - started, bytes=(top / "texts.txt").stat().st_size)
         teacher = tuned_teacher(top)
         own = [f"--teacher={teacher}", f"--transfer_file={top / 'texts.txt'}"]
-        own += ["--teacher_layer=1", "--representation_epochs=1", "--logit_epochs=1"]
+        own += [
+            "--strategy=D4.1",
+            "--teacher_layer=1",
+            "--representation_epochs=1",
+            "--logit_epochs=1",
+        ]
+        own += ["--embedding_dim=16", "--hidden_size=32"]  # no more than the teacher's width
         own += ["--save_every=1", f"--output_dir={top / 'run'}", *arguments.flags]
         watched = Watched(top / "run", own)
         for phase in filter(None, arguments.kill_in.split(",")):
@@ -145,8 +151,8 @@ def phase_of(run: pathlib.Path) -> str:
     for name in ("labeled", "transfer", "agreement", "targets"):
         if not done_in(run, name):
             return name
-    folders = list((run / "steps").glob("*")) if (run / "steps").exists() else []
-    return "ending" if len(done_in(run, "steps")) == 2 and len(folders) == 2 else "steps"
+    ending = any((run / name).exists() for name in ("scores", "export"))
+    return "ending" if ending else "steps"
 
 
 def is_half(run: pathlib.Path, phase: str) -> bool:
