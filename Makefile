@@ -9,6 +9,7 @@ test:
 soak: LONG = PYTHONPATH=.:tests TF_CPP_MIN_LOG_LEVEL=3 python
 soak:
 	$(LONG) tests/soak/kill_runs.py --kills=10
+	for case in unigram labelfree data_workers live; do $(LONG) tests/soak/kill_runs.py --kills=18 --case=$$case || exit 1; done
 	$(LONG) tests/fuzz/fuzz_readers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_tokenizers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_bundle.py --cases=10000
@@ -18,6 +19,7 @@ soak:
 		--vocabulary=$(VOCABULARY)
 	test -z "$(MODEL)" || $(LONG) tests/soak/measure_predict.py --model=$(MODEL)
 	$(LONG) tests/soak/measure_workers.py
+	$(LONG) tests/soak/measure_run.py --sentences=100000
 	$(LONG) tests/soak/measure_scale.py --sentences=50000,200000,1000000
 
 lint:

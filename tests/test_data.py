@@ -7,14 +7,15 @@ import pytest
 import tiny_bert
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.data.labeled import labeled_contents, prepare_labeled
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sources import find_sources
 from xtremedistil.data.transfer import (
-    HAS_CLASS,
     VALIDATION,
     prepare_transfer,
+    read_manifest,
     transfer_contents,
 )
 from xtremedistil.runtime.errors import CheckpointError, DataError
@@ -179,7 +180,7 @@ def transfer(folder, held_out=5, labels=None, **options):
     )
     shards = [
         Ragged.load(str(out / name))
-        for name in (VALIDATION, *(s["name"] for s in summary["shards"]))
+        for name in (VALIDATION, *read_manifest(str(out), summary).names)
     ]
     return summary, shards
 
@@ -332,13 +333,23 @@ def test_the_transfer_set_of_a_ready_teacher_is_another_part(folder):
 def test_shards_are_shuffled_and_hold_everything_once(folder, monkeypatch):
     monkeypatch.setattr("xtremedistil.data.transfer.SHARD_SENTENCES", 16)
     summary, shards = transfer(folder)
-    assert [s["sentences"] for s in summary["shards"]] == [16] * 6 + [9]
+    manifest = read_manifest(str(folder / "transfer"), summary)
+    assert summary["shards"] == 7
+    assert manifest.sentences.tolist() == [16] * 6 + [9]
+    assert manifest.pieces.tolist() == [int(shard.offsets[-1]) for shard in shards[1:]]
     hashes = [h for shard in shards for h in shard.sentences["hash"].tolist()]
     assert len(hashes) == 110
     assert len(set(hashes)) == len(set(hashes)) == 110
     assert summary["pieces"] == sum(int(shard.offsets[-1]) for shard in shards)
     _, again = transfer(folder)
     assert [h for shard in again for h in shard.sentences["hash"].tolist()] == hashes
+
+
+def test_shards_that_an_earlier_version_listed_are_known():
+    listed = [{"name": "00000.safetensors", "sentences": 3, "pieces": 12}]
+    manifest = read_manifest("nowhere", {"shards": listed})
+    assert (manifest.names, manifest.sentences.tolist()) == (["00000.safetensors"], [3])
+    assert manifest.pieces.tolist() == [12]
 
 
 @pytest.mark.parametrize(

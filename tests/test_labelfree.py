@@ -16,6 +16,7 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.long_texts import cut_between_words
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.shards import shard_name
 from xtremedistil.data.sources import Reader, find_sources
 from xtremedistil.data.transfer import VALIDATION, prepare_transfer
 from xtremedistil.data.unlabeled import prepare_unlabeled
@@ -93,7 +94,7 @@ def prepared(tmp_path, teacher):
         }
         shards = {
             name: Ragged.load(os.path.join(folders[1], name))
-            for name in (VALIDATION, *(shard["name"] for shard in transfer["shards"]))
+            for name in (VALIDATION, *map(shard_name, range(transfer["shards"])))
         }
         return found, transfer, held, shards
 

@@ -13,6 +13,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.runtime import signals
 from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.loop import train
+from xtremedistil.training.state import TrainingState
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 STEPS = 700
@@ -29,13 +30,16 @@ def table_of(model):
     return model.get_layer("embeddings").embeddings
 
 
-def trained(model, optimizer, batches, scale):
-    """The losses of some steps; gradients of a table are as large as `scale`."""
+def trained(model, optimizer, batches, scale, take_up=None, leave=None):
+    """The losses of some steps; gradients of a table are as large as `scale`. Before and after them
+    a state may be taken up and left, given the optimizer."""
     variables = model.trainable_variables
-    lazy = isinstance(optimizer, LazyAdam)
-    if lazy:
+    lazy = isinstance(optimizer, LazyAdam) and optimizer.lazy
+    if isinstance(optimizer, LazyAdam):
         optimizer.tables = [table_of(model)]
     optimizer.build(variables)
+    if take_up:
+        take_up(optimizer)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
     def step(ids):
@@ -48,6 +52,8 @@ def trained(model, optimizer, batches, scale):
         return loss
 
     losses = [float(step(ids)) for ids in batches]
+    if leave:
+        leave(optimizer)
     if lazy:
         optimizer.catch_up_all()
     return losses
@@ -68,6 +74,34 @@ def test_weights_and_losses_are_those_of_adam(scale):
     found = trained(lazy, LazyAdam(schedule, STEPS), batches, scale)
     np.testing.assert_allclose(found, expected, atol=1e-5 * scale)
     for one, other in zip(dense.get_weights(), lazy.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, atol=2e-6)
+
+
+@pytest.mark.parametrize("first_lazy", [True, False])
+def test_one_kind_goes_on_from_the_state_of_the_other(tmp_path, first_lazy):
+    """As when a run of one process is taken up by two, whose tables are not lazy."""
+    rng, half = np.random.default_rng(0), 30
+    batches = [np.array([[1, *rng.integers(2, 10, 3)]], np.int32) for _ in range(2 * half)]
+    batches[0][0, 3], batches[half + 9][0, 3] = 10, 11  # rows of one half alone
+    schedule = keras.optimizers.schedules.CosineDecay(1e-2, 2 * half, alpha=1e-5)
+    dense, first, second = model_of(13), model_of(13), model_of(13)
+    trained(dense, keras.optimizers.Adam(schedule), batches, 1.0)
+    path = str(tmp_path / "state")
+
+    def adam(lazy):
+        optimizer = LazyAdam(schedule, 2 * half)
+        optimizer.lazy = lazy
+        return optimizer
+
+    def leave(optimizer):
+        TrainingState(path, first, optimizer).save()
+
+    def take_up(optimizer):
+        assert TrainingState(path, second, optimizer).load()
+
+    trained(first, adam(first_lazy), batches[:half], 1.0, leave=leave)
+    trained(second, adam(not first_lazy), batches[half:], 1.0, take_up=take_up)
+    for one, other in zip(dense.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_allclose(other, one, atol=2e-6)
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tiny_bert
 from small_run import german_and_hindi, small
 
-from xtremedistil.data.transfer import HAS_CLASS
+from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.experiments.main import execute
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.teacher import RunTeacher

@@ -55,6 +55,7 @@ CASES = {
     "test_per_language": (30, EVERYTHING, {}),
     "vocabulary_transfer": (400, VOCABULARY, {}),
     "data_seed": (1, EVERYTHING, {}),
+    "data_workers": (2, NOTHING, {}),
     "teacher": ("READY", EVERYTHING, {}),
     "finetune": ("always", EVERYTHING, {"teacher": "READY"}),
     "strip_accents": ("yes", EVERYTHING, {}),
@@ -113,6 +114,8 @@ CASES = {
     "save_every": (1.0, NOTHING, {}),
     "deterministic": (True, TEACHER, {}),
     "targets": ("live", STEPS, {}),
+    "target_precision": ("int8", {"targets", *STEPS}, {}),
+    "ignore_disk": (True, NOTHING, {}),
     "distribution": ("mirrored", NOTHING, {}),
 }
 

@@ -7,14 +7,17 @@ import keras
 import numpy as np
 import pytest
 
-from xtremedistil.config import Config, DistillationConfig
+from xtremedistil.config import Config, DistillationConfig, RunConfig
 from xtremedistil.data.batches import epoch_batches
+from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import HAS_CLASS
+from xtremedistil.data.shards import Manifest
 from xtremedistil.distil.losses import LOGITS, REPRESENTATION, loss_named
 from xtremedistil.distil.targets import (
+    INT8,
     LiveTargets,
     StoredTargets,
+    in_eight_bits,
     make_targets,
     missing_targets,
     targets_bytes,
@@ -29,7 +32,7 @@ from xtremedistil.training.loop import train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
 NAMES = ["validation.safetensors", "00000.safetensors", "00001.safetensors"]
-SHARDS = [{"name": name, "sentences": 6} for name in NAMES[1:]]
+SHARDS = Manifest(np.array([6, 6]), np.array([34, 34]))
 KLD, MSE = (DistillationConfig(representation_loss=kind) for kind in ("kld", "mse"))
 ROWS = np.arange(1000, dtype=np.int32)
 
@@ -54,11 +57,11 @@ def folders(tmp_path):
     return str(tmp_path / "transfer"), Part(str(tmp_path / "targets"), {"teacher": "known"})
 
 
-def make(folders, forward=known_teacher, kinds=("logits", "states-03")):
+def make(folders, forward=known_teacher, kinds=("logits", "states-03"), precision="float16"):
     sentences, part = folders
     part.begin()
     missing = missing_targets(kinds, NAMES, part)
-    make_targets(forward, missing, sentences, 8, part)
+    make_targets(forward, missing, sentences, 8, part, precision)
     return StoredTargets(
         sentences, SHARDS, part, {"logits": "logits", "states": "states-03"}, 8, ROWS
     )
@@ -143,7 +146,7 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     stored = make(folders)
     _, part = folders
     config = Config(distillation=DistillationConfig(teacher_layer=3))
-    data = SimpleNamespace(prepare_transfer=lambda: {"shards": SHARDS})
+    data = SimpleNamespace(read_manifest=lambda: SHARDS)
     run = SimpleNamespace(
         config=config,
         workers=ALONE,
@@ -166,6 +169,65 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     assert missing_targets(["logits", "states-03"], NAMES, part) == {NAMES[1]: ["logits"]}
 
 
+def test_eight_bits_by_hand():
+    numbers, scale = in_eight_bits(np.array([[2.54, -1.0, 0.01], [0, 0, 0]], np.float32))
+    assert numbers.tolist() == [[127, -50, 0], [0, 0, 0]]
+    assert scale.tolist() == pytest.approx([0.02, 0])
+
+
+def test_states_of_eight_bits_take_half_the_disk_and_give_the_loss_of_float16(folders, tmp_path):
+    sentences, _ = folders
+    table = np.random.default_rng(1).normal(size=(1000, 384)).astype(np.float32)
+
+    def wide(ids, mask):
+        return {"logits": table[ids][..., :5], "states-03": table[ids]}
+
+    losses, sizes = [], []
+    for precision in ("float16", "int8"):
+        part = Part(str(tmp_path / precision), {})
+        stored = make((sentences, part), wide, precision=precision)
+        batch = next(epoch_batches(stored.source(), 12, [0]))
+        assert batch["states"].dtype == batch["logits"].dtype == np.float16
+        student = np.random.default_rng(2).normal(size=batch["states"].shape).astype(np.float32)
+        for config in (KLD, MSE):
+            loss = loss_named(REPRESENTATION, config).of_batch(False)
+            losses.append(float(loss({"representation": student}, batch)[0]))
+        sizes.append(os.path.getsize(part.path("states-03", NAMES[1])))
+        logits = part.path("logits", NAMES[1])
+        assert set(Ragged.load(logits).pieces) == {"logits"}
+    assert losses[2:] == pytest.approx(losses[:2], rel=1e-3)
+    assert losses[2:] != losses[:2]
+    assert sizes[1] / sizes[0] == pytest.approx((384 + 4) / (2 * 384), rel=0.02)
+
+
+def test_too_little_room_stops_a_run_before_the_teacher_works(folders, monkeypatch):
+    _, part = folders
+    shape = SimpleNamespace(config=SimpleNamespace(width=768))
+    data = SimpleNamespace(read_manifest=lambda: SHARDS, read_labels=lambda: "OBI")
+
+    def describe(**changes):
+        run = SimpleNamespace(
+            config=Config(run=RunConfig(**changes)),
+            checkpoint=shape,
+            parts=SimpleNamespace(targets=part),
+            wanted_targets=(LOGITS, REPRESENTATION),
+        )
+        return RunTargets(run, data, teacher=None).describe()
+
+    needed = 12 * 8 * 2 + 68 * 2 * (768 + 3)
+    monkeypatch.setattr("xtremedistil.runtime.disk.free_bytes", lambda path: needed - 1000)
+    message = f"targets: .* do not fit: 1,000 bytes are missing.*--targets=live.*{needed:,} bytes"
+    with pytest.raises(ArtifactError, match=message):
+        describe()
+    assert "stored" in describe(ignore_disk=True)
+    assert "live" in describe(targets="live")
+    assert "stored" in describe(target_precision="int8")  # half of it is enough
+    os.makedirs(part.path("logits"))
+    with open(part.path("logits", "shard"), "wb") as file:
+        file.write(bytes(1000))  # what is there already needs no room
+    assert "stored" in describe()
+
+
 def test_targets_of_texts_are_one_row_each():
     rows = Ragged.from_lists({"ids": [np.array([2, 5, 3]), np.array([2, 3])]}, {})
     outputs = teacher_outputs(
@@ -186,15 +248,17 @@ def test_values_beyond_half_precision_stop_the_pass(folders):
 def test_the_disk_they_take_is_known_before(folders):
     _, part = folders
     make(folders)
-    shards = [{"sentences": 6, "pieces": 34}] * 2  # one of twelve pieces is cut at eight
-    expected = targets_bytes(shards, [2, 2], 8, per_text=False)
+    # of the 34 pieces of each shard, four of a text of twelve are cut off: sizes are about right
+    expected = targets_bytes(SHARDS, {"logits": 2, "states": 2}, 8, per_text=False)
     names = [part.path(kind, name) for kind in ("logits", "states-03") for name in NAMES[1:]]
     loaded = [Ragged.load(name) for name in names]
     found = sum(r.offsets.nbytes + sum(v.nbytes for v in r.pieces.values()) for r in loaded)
     assert found == pytest.approx(expected, rel=0.15)
-    assert targets_bytes(shards, [768], 8, per_text=True) == 12 * (8 + 2 * 768)
-    million = [{"sentences": 7_200_000, "pieces": 16 * 7_200_000}]
-    assert targets_bytes(million, [768], 32, per_text=False) == pytest.approx(177e9, rel=0.01)
+    assert targets_bytes(SHARDS, {"states": 768}, 8, per_text=True) == 12 * (8 + 2 * 768)
+    million = Manifest(np.array([7_200_000]), np.array([16 * 7_200_000]))
+    assert targets_bytes(million, {"states": 768}, 32, False) == pytest.approx(177e9, rel=0.01)
+    eight_bits = targets_bytes(million, {"states": 768}, 32, False, INT8)
+    assert eight_bits == 7_200_000 * (8 + 16 * (768 + 4))
 
 
 def test_logits_count_where_the_teacher_has_a_class():

@@ -1,9 +1,10 @@
 """A small real run, killed at ten random moments, against one that never was: bit for bit.
 
-PYTHONPATH=.:tests python tests/soak/kill_runs.py --kills=10 --seed=0
+PYTHONPATH=.:tests python tests/soak/kill_runs.py --kills=10 --seed=0 --case=plain
 
-The runs are those of the command line, from data to the exported student. Kills are SIGKILL,
-SIGTERM, and a power cut: SIGKILL, and the file written last cut to half its bytes.
+Cases are the kinds of run that keep other things on disk (`CASES`). The runs are those of the
+command line, from data to the exported student. Kills are SIGKILL, SIGTERM, and a power cut:
+SIGKILL, and the file written last cut to half its bytes.
 """
 
 import argparse
@@ -15,13 +16,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
+import measure_run
 import processes
+import tiny_bert
 
 from xtremedistil.data.sample import corpus_dir
 from xtremedistil.runtime import disk
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+CASES = ("plain", "unigram", "labelfree", "data_workers", "live")
+_MANY = 20_000  # texts: more than one process encodes
 
 
 class Command:
@@ -46,21 +55,56 @@ class Command:
             return
 
 
+def prepare(case: str, top: str) -> Callable[[str], dict]:
+    """Makes what a case reads; returns the config of a run, by the folder of the run.
+
+    Args:
+        case: of `CASES`.
+        top: a folder for it.
+    """
+    data, text = os.path.join(top, "data"), pathlib.Path(top, "text.txt")
+    for language in ("de", "hi"):
+        shutil.copytree(os.path.join(corpus_dir(), language), os.path.join(data, language))
+    changes: dict[str, dict] = {}
+    if case == "unigram":
+        folder = os.path.join(TOP, "tests", "golden", "unigram-xlm-roberta")
+        changes = {"teacher": {"teacher_vocabulary": folder}}
+    elif case == "labelfree":
+        measure_run.write_text(text, 400)
+        ready = tiny_bert.write(os.path.join(top, "ready"), labels=TAGS, positions=24)
+        changes = {"teacher": {"teacher": ready}}
+        changes["data"] = {"data_dir": "", "transfer_file": [str(text)], "transfer_per_language": 0}
+    elif case == "data_workers":
+        measure_run.write_text(text, _MANY)
+        changes["data"] = {"transfer_file": [str(text)], "transfer_per_language": 0}
+        changes["data"]["data_workers"] = 2
+        changes["distillation"] = {"batch_size": 256}
+    elif case == "live":
+        changes = {"run": {"targets": "live"}}
+
+    def config_of(out: str) -> dict:
+        config = processes.small_config(data, out, strategy="D4.2", stage="all")
+        for section, values in changes.items():
+            config[section] |= values
+        return config
+
+    return config_of
+
+
 def main() -> None:
     """Runs, kills, compares, and says what it saw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", choices=CASES, default="plain")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as top:
-        data, whole, killed = (os.path.join(top, name) for name in ("data", "whole", "killed"))
-        for language in ("de", "hi"):
-            shutil.copytree(os.path.join(corpus_dir(), language), os.path.join(data, language))
+        whole, killed = os.path.join(top, "whole"), os.path.join(top, "killed")
+        config_of = prepare(arguments.case, top)
 
         def begin(out: str) -> Command:
-            config = processes.small_config(data, out, strategy="D4.2", stage="all")
             started, lock = time.time(), os.path.join(out, disk.LOCK)
-            run = Command(config, f"{out}.json")
+            run = Command(config_of(out), f"{out}.json")
             while run.exitcode is None and not (
                 os.path.exists(lock) and os.path.getmtime(lock) > started
             ):

@@ -43,24 +43,25 @@ class AnonymousMemory:
         self._thread.join()
 
 
-def write_sentences(folder: str, number: int) -> list[dict]:
-    """Random sentences in shards, as `prepare_transfer` leaves them, with a validation slice."""
+def write_sentences(folder: str, number: int) -> object:
+    """Random sentences in shards, as `prepare_transfer` leaves them, with a validation slice; their
+    manifest."""
     from xtremedistil.data.ragged import Ragged
-    from xtremedistil.data.shards import save_shard
+    from xtremedistil.data.shards import Manifest, save_shard, shard_name
     from xtremedistil.data.transfer import SHARD_SENTENCES, VALIDATION
 
     os.makedirs(folder)
-    shards = []
+    sizes = []
     for index, start in enumerate(range(-SHARD_SENTENCES, number, SHARD_SENTENCES)):
         rng = np.random.default_rng(index)
         size = SHARD_SENTENCES if start < 0 else min(SHARD_SENTENCES, number - start)
         lengths = np.clip(rng.poisson(MEAN_LENGTH, size), 3, LENGTH)
         ids = rng.integers(5, PIECES, lengths.sum()).astype(np.int32)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        name = VALIDATION if start < 0 else f"{index - 1:05d}.safetensors"
+        name = VALIDATION if start < 0 else shard_name(index - 1)
         save_shard(Ragged(offsets, {"ids": ids}, {}), os.path.join(folder, name))
-        shards.append({"name": name, "sentences": size, "pieces": int(lengths.sum())})
-    return shards[1:]
+        sizes.append((size, int(lengths.sum())))
+    return Manifest(*np.array(sizes[1:], np.int64).T)
 
 
 class StandIn:
@@ -85,7 +86,7 @@ def measure(folder: str, number: int, hidden: int, batch_size: int) -> dict:
     share_one_heap()  # as a run does
     sentences, part = os.path.join(folder, "transfer"), Part(os.path.join(folder, "targets"), {})
     shards = write_sentences(sentences, number)
-    names = [VALIDATION, *(shard["name"] for shard in shards)]
+    names = [VALIDATION, *shards.names]
     kinds = ("logits", "states")
     found: dict = {"sentences": number}
     started = time.monotonic()
@@ -100,8 +101,10 @@ def measure(folder: str, number: int, hidden: int, batch_size: int) -> dict:
     assert not missing_targets(kinds, names, part)
     found["targets"]["seconds_to_resume"] = time.monotonic() - started
     held = sum(os.path.getsize(part.path(kind, name)) for kind in kinds for name in names)
-    pieces = sum(shard["pieces"] for shard in shards)
-    found["targets"]["bytes_per_piece"] = held / pieces * number / (number + shards[0]["sentences"])
+    pieces = int(shards.pieces.sum())
+    found["targets"]["bytes_per_piece"] = (
+        held / pieces * number / (number + int(shards.sentences[0]))
+    )
     for stage, loss, kind in ((1, "representation", "states"), (2, "logits", "logits")):
         stored = StoredTargets(
             sentences, shards, part, {kind: kind}, LENGTH, np.arange(PIECES, dtype=np.int32)

@@ -162,3 +162,9 @@ class DataConfig(Checked):
     data_seed: int = option(
         0, "Seed of every sampling and shuffling of sentences on disk.", low=0, decides=("labeled",)
     )
+    data_workers: int = option(
+        0,
+        "Processes that encode the transfer set's text, where there is much of it (0: one for each "
+        "core). Whatever their number, the result is the same.",
+        low=0,
+    )

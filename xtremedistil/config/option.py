@@ -17,6 +17,7 @@ PARTS = (
     "vectors",
     "teacher",
     "targets",
+    "stored targets",
     "steps",
     "transfer steps",
     "representation steps",

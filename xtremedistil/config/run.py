@@ -58,6 +58,19 @@ class RunConfig(Checked):
         decides=("transfer steps",),
         added_later=True,
     )
+    target_precision: str = option(
+        "float16",
+        "Precision of the teacher's stored states. int8: whole numbers with a scale for each "
+        "vector, half the disk; logits stay float16.",
+        choices=("float16", "int8"),
+        decides=("stored targets", "transfer steps"),
+        added_later=True,
+    )
+    ignore_disk: bool = option(
+        False,
+        "Begin though the disk has too little room for the teacher's targets, where some will be "
+        "made while the run goes on.",
+    )
     distribution: str = option(
         "none",
         "Devices to train on, with tf.distribute. none: one. mirrored: all GPUs of this machine. "
@@ -67,6 +80,11 @@ class RunConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.target_precision != "float16" and self.targets == "live":
+            raise ConfigError(
+                "--target_precision is that of stored targets; live ones are not stored. "
+                f"Received: targets=live target_precision={self.target_precision}"
+            )
         if self.jit_compile and self.distribution != "none":
             raise ConfigError(
                 "--jit_compile goes with --distribution=none: replicas exchange gradients inside "

@@ -5,7 +5,7 @@ about their length and cut into batches, and the batches are shuffled: a batch t
 of about one length, and little of it is padding. In a data set of one window lengths are taken with
 some noise, or it would be cut into the same batches in every epoch; and batches are of one size,
 since one of a few left-over sentences, the longest, would weigh as much as any other.
-While a window is used, a thread reads the next one: memory holds two, however many there are. The
+While a window is used, threads read the next one: memory holds two, however many there are. The
 order is a function of (seed, epoch), so an interrupted epoch goes on from the batch where it
 stopped without reading what came before.
 """
@@ -26,6 +26,7 @@ from xtremedistil.data.ragged import Chained, Ragged
 Batch = dict[str, np.ndarray]
 Read = Callable[[], Ragged | Chained]
 _WINDOW_SENTENCES = 8192
+_READERS = 4  # threads for the shards of a window: checksums, and waiting for the disk
 _WINDOW_BATCHES = 16
 # Of WikiAnn, 6% of batches of 128 is padding with it, 9% at 512; without, 1% and 5%.
 _LENGTH_NOISE = 0.2
@@ -73,7 +74,8 @@ class InShards:
         ]
 
     def _read(self, shards: np.ndarray) -> Chained:
-        return Chained([self.load(shard) for shard in shards])
+        with ThreadPoolExecutor(_READERS, "shard") as readers:
+            return Chained(list(readers.map(self.load, shards.tolist())))
 
 
 def _windows(source: Source, batch_size: int, seed: Sequence[int]) -> list[tuple[int, Read]]:

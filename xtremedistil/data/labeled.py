@@ -5,8 +5,10 @@ or a sample of it (`--labeled_per_language`). Where that would leave no unlabele
 out of the transfer set, D_l goes without a slice.
 """
 
+import array
+import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -251,41 +253,47 @@ def encode_labeled(
     Raises:
         DataError: a label that `labels` does not hold.
     """
-    spoken, texts, own, beginnings = [], [], [], []
     keeps_beginnings = labels is not None and labels.joins_neighbours
-
-    def classes_of(example: Example) -> list[int]:
-        return labels.encode(example.tags, lambda i: f"{example.path}:{example.line_of(i)}")
+    of_pieces = {"ids": array.array("i"), "first": array.array("b")}
+    of_texts = {"language": array.array("h"), "hash": array.array("Q")}
+    if labels is not None:
+        (of_pieces if labels.task == "ner" else of_texts)["labels"] = array.array("h")
+    if keeps_beginnings:
+        of_pieces["begins"] = array.array("b")
+    lengths = array.array("q", [0])
+    waiting: collections.deque[Example] = collections.deque()  # for their pieces: a batch at most
 
     def words() -> Iterator[list[str]]:
         for example in examples:
-            spoken.append(languages.index(example.language))
-            if labels is not None:
-                own.append(classes_of(example))
-            texts.append(sentence_hash(example.words))
-            if keeps_beginnings:
-                beginnings.append([IOB2.part(tag).role == BEGIN for tag in example.tags])
+            waiting.append(example)
             yield example.words
 
-    ids, first, classes, begins = [], [], [], []
-    for row, pieces in enumerate(tokenizer.encode(words())):
-        ids.append(pieces.ids)
-        starts = np.zeros(len(pieces.ids), np.int8)
-        starts[pieces.first] = 1
-        first.append(starts)
-        if beginnings:
-            begins.append(np.zeros(len(pieces.ids), np.int8))
-            begins[-1][pieces.first] = beginnings[row]
-        if labels is not None:
-            classes.append(
-                labels.of_pieces(len(pieces.ids), pieces.first, own[row])
-                if labels.task == "ner"
-                else own[row][0]
-            )
-    pieces = {"ids": ids, "first": first}
-    sentences = {"language": np.array(spoken, np.int16), "hash": np.array(texts, np.uint64)}
-    if labels is not None and labels.task == "ner":
-        pieces |= {"labels": classes} | ({"begins": begins} if keeps_beginnings else {})
-    elif labels is not None:
-        sentences["labels"] = np.array(classes, np.int16)
-    return Ragged.from_lists(pieces, sentences)
+    for pieces in tokenizer.encode(words()):
+        example, size, first = waiting.popleft(), len(pieces.ids), pieces.first
+        lengths.append(size)
+        of_pieces["ids"].frombytes(pieces.ids.tobytes())
+        of_pieces["first"].frombytes(_at(first, 1, size).tobytes())
+        of_texts["language"].append(languages.index(example.language))
+        of_texts["hash"].append(sentence_hash(example.words))
+        if labels is None:
+            continue
+        own = labels.encode(example.tags, lambda i, e=example: f"{e.path}:{e.line_of(i)}")
+        if labels.task != "ner":
+            of_texts["labels"].append(own[0])
+            continue
+        of_pieces["labels"].frombytes(labels.of_pieces(size, first, own).tobytes())
+        if keeps_beginnings:
+            begins = [IOB2.part(tag).role == BEGIN for tag in example.tags]
+            of_pieces["begins"].frombytes(_at(first, begins, size).tobytes())
+    pieces, texts = (
+        {name: np.array(values, values.typecode) for name, values in arrays.items()}
+        for arrays in (of_pieces, of_texts)
+    )
+    return Ragged(np.cumsum(np.array(lengths, np.int64)), pieces, texts)
+
+
+def _at(places: np.ndarray, values: Sequence[bool] | int, size: int) -> np.ndarray:
+    """`(size,)` int8: `values` at some places, zero elsewhere."""
+    out = np.zeros(size, np.int8)
+    out[places] = values
+    return out

@@ -1,10 +1,51 @@
 """Sentences in shards on disk, each with its size and checksum in a record beside it."""
 
 import os
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors.numpy
 
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of all shards of a transfer set without opening one.
+
+    Attributes:
+        sentences: `(shards,)` int64.
+        pieces: `(shards,)` int64.
+    """
+
+    sentences: np.ndarray
+    pieces: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the shards' files."""
+        return [shard_name(number) for number in range(len(self))]
+
+    def save(self, path: str) -> None:
+        """Writes it to a file."""
+        arrays = {"sentences": self.sentences, "pieces": self.pieces}
+        whole = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+        files.write_bytes(path, safetensors.numpy.save(whole))
+
+    @classmethod
+    def load(cls, path: str) -> "Manifest":
+        """Reads what `save` wrote."""
+        return cls(**safetensors.numpy.load(files.read_bytes(path)))
+
+
+def shard_name(number: int) -> str:
+    """The name of a shard's file."""
+    return f"{number:05d}.safetensors"
 
 
 def record_of(path: str) -> str:
@@ -15,8 +56,9 @@ def record_of(path: str) -> str:
 def save_shard(rows: Ragged, path: str) -> None:
     """Writes a shard and its record; without the record, it does not count as written."""
     files.remove(record_of(path))
-    rows.save(path)
-    files.write_json(record_of(path), files.describe_file(path))
+    content = rows.to_bytes()
+    files.write_bytes(path, content)
+    files.write_json(record_of(path), files.describe_bytes(content))
 
 
 def is_whole(path: str) -> bool:

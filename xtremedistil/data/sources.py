@@ -47,6 +47,15 @@ class Source:
     file_format: str
 
 
+@dataclass(frozen=True)
+class Text:
+    """A text as its file has it: `words`, and whether they are `raw`, parted at white space alone
+    (`raw_words` gives those that a student finds)."""
+
+    words: list[str]
+    raw: bool
+
+
 @dataclass
 class Scan:
     """What the first reading of some sources found.
@@ -214,14 +223,23 @@ class Reader:
 
     def examples(self, sources: Iterable[Source]) -> Iterator[Example]:
         """Every example of some sources, in order."""
+        for example, raw in self._as_written(sources):
+            yield dataclasses.replace(example, words=raw_words(example.words)) if raw else example
+
+    def texts(self, sources: Iterable[Source]) -> Iterator[Text]:
+        """The texts of some sources, in order, for whoever finds their words elsewhere."""
+        for example, raw in self._as_written(sources):
+            yield Text(example.words, raw)
+
+    def _as_written(self, sources: Iterable[Source]) -> Iterator[tuple[Example, bool]]:
+        """Every example as its file parts it, and whether its words are still to be found."""
         for source in sources:
             count = 0
             rules = self._rules_for(source)
+            raw = self.raw_text and holds_text(source.file_format)
             for example in read_examples(source.path, source.file_format, source.language, rules):
                 count += 1
-                if self.raw_text and holds_text(source.file_format):
-                    example = dataclasses.replace(example, words=_raw_words(example.words))
-                yield example
+                yield example, raw
             if not count:
                 raise DataError(f"{source.path}: the file holds no sentence.")
 
@@ -238,7 +256,7 @@ class Reader:
 
     def scan(self, split: str, sources: list[Source]) -> Scan:
         """Reads some sources once, checks every line, and counts."""
-        return self.count(split, self.examples(sources))
+        return self.count(split, (example for example, _ in self._as_written(sources)))
 
     def count(self, what: str, examples: Iterable[Example]) -> Scan:
         """Counts examples as they are read.
@@ -284,7 +302,7 @@ class Reader:
         )
 
 
-def _raw_words(parts: list[str]) -> list[str]:
+def raw_words(parts: list[str]) -> list[str]:
     """The words of a raw text, from what white space separates in it: no word holds a space."""
     return [part[start:end] for part in parts for start, end in find_words(part)]
 

@@ -7,23 +7,31 @@ The others are shuffled once, on disk, into shards. Memory grows by some tens of
 not with its text.
 """
 
-import array
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from absl import logging
 
 from xtremedistil.config import DataConfig
-from xtremedistil.data.formats import Example
+from xtremedistil.data.chunks import encode_texts
+from xtremedistil.data.encoding import HAS_CLASS, TextEncoder
 from xtremedistil.data.labeled import CHOSEN, WITHHELD
-from xtremedistil.data.labels import IGNORED, LabelSet
-from xtremedistil.data.long_texts import CutTexts, cut_between_words
+from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.long_texts import CutTexts
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.shards import read_shard, save_shard
+from xtremedistil.data.shards import (
+    Manifest,
+    is_whole,
+    read_shard,
+    record_of,
+    save_shard,
+    shard_name,
+)
 from xtremedistil.data.sources import (
     Reader,
     Scan,
@@ -32,18 +40,15 @@ from xtremedistil.data.sources import (
     held_out_size,
     reads_raw_text,
     rng_of,
-    sentence_hash,
 )
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import ArtifactError, DataError
 from xtremedistil.runtime.parts import DONE
-from xtremedistil.runtime.progress import progress
-from xtremedistil.tokenization.base import Pieces, Tokenizer
+from xtremedistil.tokenization.base import Tokenizer
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
-# Of each piece, 1 where one of the teacher's classes applies; only where it does not apply to all.
-HAS_CLASS = "has_class"
+_MANIFEST = "shards.safetensors"
 
 
 def transfer_contents(
@@ -54,7 +59,8 @@ def transfer_contents(
 ) -> dict[str, object]:
     """What the encoded transfer set is made from, beside the options; `labeled` stands for the
     labeled data."""
-    contents: dict[str, object] = {} if _on_every_piece(labels) else {HAS_CLASS: True}
+    all_pieces = labels is None or labels.covers_every_piece
+    contents: dict[str, object] = {} if all_pieces else {HAS_CLASS: True}
     if reads_raw_text(config, sources):
         contents["raw text"] = True
     if config.long_texts == "windows":
@@ -80,14 +86,15 @@ def prepare_transfer(
         config, sources, tokenizer: as in `prepare_labeled`.
         labeled: folder of the labeled data.
         held_out: sentences to validate on, at the most.
-        folder: gets `validation.safetensors`, `00000.safetensors` and on, and `pieces.safetensors`:
-            how often each piece occurs in D_l and D_u. Of a run without training labels (`labeled`
+        folder: gets `validation.safetensors`, `00000.safetensors` and on, `shards.safetensors`,
+            what they hold, and `pieces.safetensors`: how often each piece occurs in D_l and D_u. Of
+            a run without training labels (`labeled`
             was made by `prepare_unlabeled`) its development texts validate.
         labels: of a ready-made teacher. Where they have no classes for some pieces, shards say
             for which they have (`HAS_CLASS`), so that no loss takes the teacher's logits elsewhere.
 
     Returns:
-        Counts and the list of shards; and the names of the files.
+        Counts, which do not grow with the number of shards; and the names of the files.
 
     Raises:
         DataError: a line is not as it must be, there are too few sentences, or D_l holds them all.
@@ -103,12 +110,13 @@ def prepare_transfer(
     if not sources["train"]:
         developing[chosen["dev"]] = True
     wanted |= developing
-    examples = reader.examples([*sources["train"], *sources["transfer"]])
-    kept = (example for example, keep in zip(examples, wanted, strict=True) if keep)
+    texts = reader.texts([*sources["train"], *sources["transfer"]])
+    kept = (text for text, keep in zip(texts, wanted, strict=True) if keep)
+    longest = config.max_seq_length if config.long_texts == "windows" else None
+    encoder = TextEncoder(tokenizer, labels, longest)
+    workers = config.data_workers or os.cpu_count() or 1
     with _scratch_folder(folder) as scratch:
-        longest = config.max_seq_length if config.long_texts == "windows" else None
-        how = (tokenizer, scratch, labels, longest)
-        everything, texts = _in_order(kept, int(wanted.sum()), *how)
+        everything, texts = encode_texts(kept, int(wanted.sum()), encoder, scratch, workers)
         rng = rng_of(config, "order")
         if developing.any():  # of documents' many windows, no more validate than of sentences
             rows = rng.permutation(texts.rows(np.flatnonzero(developing[wanted])))[:held_out]
@@ -119,7 +127,19 @@ def prepare_transfer(
     summary |= {"texts": len(texts.windows), **texts.cut()}
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
-    return summary, (USAGE, VALIDATION)
+    return summary, (USAGE, VALIDATION, _MANIFEST)
+
+
+def read_manifest(folder: str, summary: Mapping[str, Any]) -> Manifest:
+    """The shards to train on.
+
+    Args:
+        folder, summary: of `prepare_transfer`; earlier versions listed the shards in the latter.
+    """
+    listed = summary["shards"]
+    if isinstance(listed, int):
+        return Manifest.load(os.path.join(folder, _MANIFEST))
+    return Manifest(*(np.array([s[k] for s in listed]) for k in ("sentences", "pieces")))
 
 
 def read_sentences(folder: str, name: str, verified: set[str]) -> Ragged:
@@ -138,18 +158,16 @@ def read_sentences(folder: str, name: str, verified: set[str]) -> Ragged:
 
 @contextlib.contextmanager
 def _scratch_folder(folder: str) -> Iterator[str]:
-    """A local folder for sentences in the order of their files; what a killed run left goes."""
+    """A local folder for sentences in the order of their files. What a stopped run left in it is
+    kept for the next one, unless the transfer set is on a remote file system."""
     if files.is_remote(folder):
         with tempfile.TemporaryDirectory() as scratch:
             yield scratch
         return
     scratch = os.path.join(folder, "scratch")
-    files.remove(scratch)
     files.make_folder(scratch)
-    try:
-        yield scratch
-    finally:
-        files.remove(scratch)
+    yield scratch
+    files.remove(scratch)
 
 
 def _transfer_rows(
@@ -217,16 +235,6 @@ def _fill(wanted: np.ndarray, among: np.ndarray, number: int, rng: np.random.Gen
     wanted[rng.permutation(np.flatnonzero(among & ~wanted))[: max(0, room)]] = True
 
 
-def _on_every_piece(labels: LabelSet | None) -> bool:
-    return labels is None or labels.covers_every_piece
-
-
-def _has_class(pieces: Pieces, labels: LabelSet) -> np.ndarray:
-    """`(length,)` int8: 1 where a class of the teacher applies, whatever the words' tags."""
-    classes = labels.of_pieces(len(pieces.ids), pieces.first, np.zeros(len(pieces.first)))
-    return (classes != IGNORED).astype(np.int8)
-
-
 def _parts(
     texts: CutTexts, labeled: np.ndarray, held_out: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
@@ -267,8 +275,21 @@ def _in_shards(
     order = rng.permutation(others)
     parts = {VALIDATION: validation}
     for number, start in enumerate(range(0, len(order), SHARD_SENTENCES)):
-        parts[f"{number:05d}.safetensors"] = order[start : start + SHARD_SENTENCES]
+        parts[shard_name(number)] = order[start : start + SHARD_SENTENCES]
     return parts
+
+
+def _written(path: str, everything: Ragged, rows: np.ndarray) -> Ragged | None:
+    """The shard of some rows, if an interrupted run left it whole."""
+    if not is_whole(path):
+        return None
+    try:
+        found = read_shard(path, set(), record_of(path))
+    except ArtifactError:  # it is not, and its record is gone
+        return None
+    lengths, texts = everything.lengths[rows], everything.sentences["hash"][rows]
+    same = np.array_equal(found.lengths, lengths)
+    return found if same and np.array_equal(found.sentences["hash"], texts) else None
 
 
 def _write(
@@ -276,54 +297,23 @@ def _write(
 ) -> tuple[dict[str, object], np.ndarray]:
     """Writes the files of the transfer set, and counts their pieces."""
     counts = np.zeros(vocabulary, np.int64)
-    shards, longest = [], 0
+    sizes, longest = [], 0
     for name, rows in parts.items():
-        shard = everything.take(rows)
+        path = os.path.join(folder, name)
+        shard = _written(path, everything, rows)
+        if shard is None:
+            shard = everything.take(rows)
+            save_shard(shard, path)
         counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
         longest = max(longest, int(shard.lengths.max()))
-        save_shard(shard, os.path.join(folder, name))
-        shards.append({"name": name, "sentences": len(shard), "pieces": int(shard.offsets[-1])})
+        sizes.append((len(shard), int(shard.offsets[-1])))
+    sentences, pieces = np.array(sizes, np.int64).T
+    Manifest(sentences[1:], pieces[1:]).save(os.path.join(folder, _MANIFEST))
     summary = {
-        "sentences": sum(shard["sentences"] for shard in shards),
-        "pieces": sum(shard["pieces"] for shard in shards),
+        "sentences": int(sentences.sum()),
+        "pieces": int(pieces.sum()),
         "longest": longest,
-        "held_out": shards[0]["sentences"],
-        "shards": shards[1:],
+        "held_out": sizes[0][0],
+        "shards": len(sizes) - 1,
     }
     return summary, counts
-
-
-def _in_order(
-    examples: Iterator[Example],
-    total: int,
-    tokenizer: Tokenizer,
-    scratch: str,
-    labels: LabelSet | None,
-    longest: int | None,
-) -> tuple[Ragged, CutTexts]:
-    """Encodes `total` texts, cut into windows of at most `longest` pieces (None: whole); their
-    pieces are in files of the folder `scratch`, in order."""
-    hashes, windows, lengths = array.array("Q"), array.array("q"), array.array("q")
-
-    def words() -> Iterator[list[str]]:
-        for example in examples:
-            hashes.append(sentence_hash(example.words))
-            yield example.words
-
-    kinds = {"ids": np.int32} | ({} if _on_every_piece(labels) else {HAS_CLASS: np.int8})
-    paths = {kind: os.path.join(scratch, kind) for kind in kinds}
-    with contextlib.ExitStack() as opened:
-        by_kind = {kind: opened.enter_context(open(path, "wb")) for kind, path in paths.items()}
-        encoded = tokenizer.encode(words())
-        for text in progress("encoding the transfer set", total, "sentences", iterable=encoded):
-            rows = [text] if longest is None else cut_between_words(text, longest)
-            windows.append(len(rows))
-            for pieces in rows:
-                lengths.append(len(pieces.ids))
-                by_kind["ids"].write(pieces.ids.tobytes())
-                if HAS_CLASS in by_kind:
-                    by_kind[HAS_CLASS].write(_has_class(pieces, labels).tobytes())
-    texts = CutTexts(np.array(hashes, np.uint64), np.array(windows, np.int64))
-    offsets = np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
-    flat = {kind: np.memmap(paths[kind], dtype, "r") for kind, dtype in kinds.items()}
-    return Ragged(offsets, flat, {"hash": np.repeat(texts.hashes, texts.windows)}), texts

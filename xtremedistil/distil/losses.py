@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil.config import DistillationConfig
+from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.data.labels import IGNORED
-from xtremedistil.data.transfer import HAS_CLASS
 from xtremedistil.distil.baseline import HALF_SQUARES, KL_OF_SOFTMAX, MEAN_SQUARES, Divergence
 from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD
 

@@ -6,8 +6,10 @@ precision, for real pieces only. A shard appears whole, with its checksum, so th
 pass goes on with the next shard, and memory holds one shard whatever the size of the transfer set.
 """
 
+import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,14 @@ import tensorflow as tf
 
 from xtremedistil.data.batches import InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.shards import is_whole, read_shard, record_of, save_shard
+from xtremedistil.data.shards import (
+    Manifest,
+    is_whole,
+    read_shard,
+    record_of,
+    save_shard,
+    shard_name,
+)
 from xtremedistil.data.transfer import VALIDATION, read_sentences
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, TrainingError
@@ -26,6 +35,12 @@ from xtremedistil.runtime.progress import progress
 # Pieces of a batch of the teacher's pass: what stays in a core's cache, and what fills a GPU. On a
 # core multilingual-e5-small runs at 87% of the rate of a large product, and with 4096 at 78%.
 _CPU_PIECES, _GPU_PIECES = 2048, 4096
+
+FLOAT16, INT8 = "float16", "int8"
+WHOLE_KINDS = ("logits",)  # a hundredth of the states' bytes: never in fewer bits
+SCALE = "scale"  # beside a target of eight bits, the step of each vector
+_WRITERS = 2  # threads: what a shard takes is its checksum, and waiting for the disk
+_WAITING_OUTPUTS = 8
 
 # ids and mask, both (batch, length) -> the teacher's outputs by kind of target
 TeacherForward = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
@@ -48,8 +63,11 @@ def make_targets(
     sentences: str,
     length: int,
     part: Part,
+    precision: str = FLOAT16,
 ) -> None:
     """Runs the teacher once over the shards that lack targets.
+
+    While it works on one, the next is read and the last ones are written: memory holds a few.
 
     Args:
         forward: the teacher.
@@ -58,84 +76,157 @@ def make_targets(
         length: pieces that training sees of a sentence.
         part: where the targets go, a folder per kind and a file per shard; size and checksum stand
             beside each.
+        precision: `float16` or `int8`.
     """
     for kind in {kind for kinds in missing.values() for kind in kinds}:
         files.make_folder(part.path(kind))
-    for name, kinds in progress(
-        "teacher targets", len(missing), "shards", iterable=missing.items()
-    ):
-        rows = read_sentences(sentences, name, set()).truncate(length)
-        for kind, target in teacher_outputs(forward, rows, kinds).items():
-            save_shard(target, part.path(kind, name))
+
+    def read(name: str) -> Ragged:
+        return read_sentences(sentences, name, set()).truncate(length)
+
+    with ThreadPoolExecutor(1, "shard") as reader, ThreadPoolExecutor(_WRITERS, "target") as writer:
+        names, writing = list(missing), collections.deque()
+        coming = reader.submit(read, names[0]) if names else None
+        for number, name in enumerate(progress("teacher targets", len(names), "shards", 0, names)):
+            rows = coming.result()
+            if number + 1 < len(names):
+                coming = reader.submit(read, names[number + 1])
+            for kind, target in teacher_outputs(forward, rows, missing[name], precision).items():
+                writing.append(writer.submit(save_shard, target, part.path(kind, name)))
+            while len(writing) > _WRITERS:
+                writing.popleft().result()
+        for written in writing:
+            written.result()
 
 
 def teacher_outputs(
-    forward: TeacherForward, rows: Ragged, kinds: Sequence[str]
+    forward: TeacherForward, rows: Ragged, kinds: Sequence[str], precision: str = FLOAT16
 ) -> dict[str, Ragged]:
-    """The teacher's outputs for some sentences, in half precision.
+    """The teacher's outputs for some sentences, in half precision or less.
+
+    The next batch is on the device while the last ones are put in their places.
 
     Args:
         forward: the teacher.
         rows: sentences with `ids`.
         kinds: which outputs.
+        precision: `float16` or `int8`.
 
     Returns:
         By kind, a `Ragged` of that array: per piece, or per text if the teacher's output has no
             axis `length`.
     """
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
-    pieces: dict[str, np.ndarray] = {}
-    sentences: dict[str, np.ndarray] = {}
+    places = {kind: _Places(kind, rows, precision) for kind in kinds}
     batch_pieces = _GPU_PIECES if tf.config.list_logical_devices("GPU") else _CPU_PIECES
-    for chosen, batch in ordered_batches(rows, batch_pieces):
-        outputs = forward(batch["ids"], batch["mask"])
-        real = batch["mask"] > 0
-        where = (rows.offsets[chosen][:, None] + np.arange(real.shape[1]))[real]
-        for kind in kinds:
-            values = np.asarray(outputs[kind])
-            if values.ndim == 3:
-                _put(pieces, kind, int(rows.offsets[-1]), where, values[real])
-            else:
-                _put(sentences, kind, len(rows), chosen, values)
-    return {
-        kind: Ragged(
-            rows.offsets,
-            {kind: pieces[kind]} if kind in pieces else {},
-            {kind: sentences[kind]} if kind in sentences else {},
-        )
-        for kind in kinds
-    }
+    with ThreadPoolExecutor(1, "outputs") as putter:
+        putting: collections.deque[Future] = collections.deque()
+        for chosen, batch in ordered_batches(rows, batch_pieces):
+            outputs = forward(batch["ids"], batch["mask"])
+            real = batch["mask"] > 0
+            for kind in kinds:
+                values = np.asarray(outputs[kind])
+                putting.append(putter.submit(places[kind].put, chosen, real, values))
+            while len(putting) > _WAITING_OUTPUTS:
+                putting.popleft().result()
+        for put in putting:
+            put.result()
+    return {kind: place.ragged() for kind, place in places.items()}
 
 
-def _put(
-    arrays: dict[str, np.ndarray], name: str, number: int, where: np.ndarray, values: np.ndarray
-) -> None:
-    if name not in arrays:
-        arrays[name] = np.zeros((number, values.shape[-1]), np.float16)
-    if np.abs(values).max(initial=0) > np.finfo(np.float16).max or np.isnan(values).any():
-        raise TrainingError(
-            f"the teacher's {name} do not fit half precision. Received: values up to "
-            f"{np.abs(values).max()}"
-        )
-    arrays[name][where] = values
+class _Places:
+    """The outputs of one kind for the sentences of a shard, as they come in."""
+
+    def __init__(self, kind: str, rows: Ragged, precision: str):
+        self.kind, self.rows = kind, rows
+        self.eight_bits = precision == INT8 and kind not in WHOLE_KINDS
+        self.per_piece = True
+        self.arrays: dict[str, np.ndarray] = {}
+
+    def put(self, chosen: np.ndarray, real: np.ndarray, values: np.ndarray) -> None:
+        """Keeps the values of a batch.
+
+        Args:
+            chosen: `(batch,)` rows.
+            real: `(batch, length)` bool, set at real pieces.
+            values: `(batch, length, width)` or `(batch, width)`.
+        """
+        self.per_piece, where = values.ndim == 3, chosen
+        if self.per_piece:
+            where = (self.rows.offsets[chosen][:, None] + np.arange(real.shape[1]))[real]
+            values = values[real]
+        if np.abs(values).max(initial=0) > np.finfo(np.float16).max or np.isnan(values).any():
+            raise TrainingError(
+                f"the teacher's {self.kind} do not fit half precision. Received: values up to "
+                f"{np.abs(values).max()}"
+            )
+        if not self.eight_bits:
+            self._into(self.kind, where, values.astype(np.float16))
+            return
+        numbers, scale = in_eight_bits(values)
+        self._into(self.kind, where, numbers)
+        self._into(SCALE, where, scale)
+
+    def _into(self, name: str, where: np.ndarray, values: np.ndarray) -> None:
+        if name not in self.arrays:
+            number = int(self.rows.offsets[-1]) if self.per_piece else len(self.rows)
+            self.arrays[name] = np.zeros((number, *values.shape[1:]), values.dtype)
+        self.arrays[name][where] = values
+
+    def ragged(self) -> Ragged:
+        """All that was put."""
+        if self.per_piece:
+            return Ragged(self.rows.offsets, self.arrays, {})
+        return Ragged(self.rows.offsets, {}, self.arrays)
+
+
+def in_eight_bits(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as whole numbers of a step of their own: the largest element is 127 steps.
+
+    Args:
+        vectors: `(..., width)`.
+
+    Returns:
+        `(..., width)` int8, and the steps, `(...,)` float32.
+    """
+    scale = np.abs(vectors).max(axis=-1).astype(np.float32) / 127
+    steps = vectors / np.maximum(scale, np.finfo(np.float32).tiny)[..., None]
+    return np.rint(steps).astype(np.int8), scale
+
+
+def of_target(found: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The float16 array of a stored target, if there is one among these arrays."""
+    scale = found.get(SCALE)
+    return [
+        values if scale is None else (values * scale[..., None]).astype(np.float16)
+        for name, values in found.items()
+        if name != SCALE
+    ]
 
 
 def targets_bytes(
-    shards: Sequence[Mapping[str, Any]], widths: Sequence[int], length: int, per_text: bool
+    shards: Manifest,
+    widths: Mapping[str, int],
+    length: int,
+    per_text: bool,
+    precision: str = FLOAT16,
 ) -> int:
     """About how many bytes the targets of some shards take on disk.
 
     Args:
-        shards: as `prepare_transfer` described them.
+        shards: of the transfer set.
         widths: of each kind of target: classes, or the teacher's width.
         length: pieces that training sees of a sentence.
         per_text: whether there is one target per text, and not per piece.
+        precision: `float16` or `int8`.
     """
-    positions = sum(
-        s["sentences"] if per_text else min(s["pieces"], s["sentences"] * length) for s in shards
-    )
-    offsets = sum(8 * s["sentences"] for s in shards) * len(widths)
-    return offsets + sum(positions * width * np.dtype(np.float16).itemsize for width in widths)
+    read = np.minimum(shards.pieces, shards.sentences * length)
+    positions = int((shards.sentences if per_text else read).sum())
+    total = 8 * int(shards.sentences.sum()) * len(widths)  # offsets
+    for kind, width in widths.items():
+        eight_bits = precision == INT8 and kind not in WHOLE_KINDS
+        total += positions * (width + 4 if eight_bits else 2 * width)
+    return total
 
 
 class _InSentenceShards:
@@ -143,10 +234,7 @@ class _InSentenceShards:
 
     def source(self) -> InShards:
         """The shards to train on."""
-        return InShards(
-            [shard["sentences"] for shard in self.shards],
-            lambda i: self._load(self.shards[i]["name"]),
-        )
+        return InShards(self.shards.sentences, lambda number: self._load(shard_name(number)))
 
     def validation(self) -> Ragged:
         """The held-out sentences."""
@@ -162,7 +250,7 @@ class StoredTargets(_InSentenceShards):
 
     Attributes:
         sentences: folder of shards of encoded sentences.
-        shards: as `prepare_transfer` described them.
+        shards: what they hold.
         part: folder of targets.
         kinds: which to read: the name in a batch, and the folder of the part.
         length: pieces that training sees of a sentence.
@@ -170,7 +258,7 @@ class StoredTargets(_InSentenceShards):
     """
 
     sentences: str
-    shards: Sequence[Mapping[str, Any]]
+    shards: Manifest
     part: Part
     kinds: Mapping[str, str]
     length: int
@@ -193,7 +281,7 @@ class StoredTargets(_InSentenceShards):
                     f"{path}: does not belong to the sentences of the same shard. Remove it."
                 )
             for found, wanted in ((target.pieces, pieces), (target.sentences, sentences)):
-                for values in found.values():
+                for values in of_target(found):
                     wanted[kind] = values
         return Ragged(rows.offsets, pieces, sentences)
 
@@ -210,7 +298,7 @@ class LiveTargets(_InSentenceShards):
     """
 
     sentences: str
-    shards: Sequence[Mapping[str, Any]]
+    shards: Manifest
     teacher: Callable[..., Mapping[str, Any]]
     kinds: Sequence[str]
     length: int

@@ -10,7 +10,8 @@ from absl import logging
 from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import USAGE, prepare_transfer
+from xtremedistil.data.shards import Manifest
+from xtremedistil.data.transfer import USAGE, prepare_transfer, read_manifest
 from xtremedistil.data.unlabeled import prepare_unlabeled
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime import files
@@ -44,6 +45,11 @@ class RunData:
     def prepare_transfer(self) -> dict[str, Any]:
         """Reads and encodes the transfer set; returns what is known of it."""
         return self._prepare(self._parts.transfer, self._run.config.data.transfer_per_language)
+
+    @once
+    def read_manifest(self) -> Manifest:
+        """What the shards of the transfer set hold."""
+        return read_manifest(self._parts.transfer.folder, self.prepare_transfer())
 
     def _prepare(self, part: Part, per_language: int) -> dict[str, Any]:
         self.prepare_labeled()  # D_l is chosen first

@@ -10,7 +10,7 @@ from absl import logging
 
 from xtremedistil.config import StudentConfig
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import USAGE
+from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
 from xtremedistil.experiments.agreement_scores import agreement
@@ -228,10 +228,9 @@ def _unseen_scores(run: Run, models: _Models) -> schema.Unseen:
     """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
     sentences = models.test.sentences
     seen = np.zeros(len(sentences["hash"]), bool)
-    for name in files.list_folder(run.parts.transfer.folder):
-        if name.endswith(".safetensors") and name != USAGE:
-            shard = Ragged.load(run.parts.transfer.path(name))
-            seen |= np.isin(sentences["hash"], shard.sentences["hash"])
+    for name in (VALIDATION, *run.data.read_manifest().names):
+        shard = Ragged.load(run.parts.transfer.path(name))
+        seen |= np.isin(sentences["hash"], shard.sentences["hash"])
     if seen.all():
         return schema.Unseen(sentences=0)
     names, language = run.data.prepare_labeled()["languages"], sentences["language"][~seen]

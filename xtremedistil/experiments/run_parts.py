@@ -71,7 +71,7 @@ class RunParts:
             self.vocabulary = self._transfer(data, sources, "data/vocabulary")
         self.teacher = self._part("teacher", self._teacher_inputs(checkpoint))
         told = {"teacher": self.teacher.fingerprint, "transfer set": self.transfer.fingerprint}
-        self.targets = self._part("targets", told | self._options("targets"))
+        self.targets = self._part("targets", told | self._options("targets", "stored targets"))
         told = {"teacher": self.teacher.fingerprint, "held-out text": self.labeled.fingerprint}
         self.agreement = self._part("agreement", told | self._options("targets"))
 

@@ -23,6 +23,7 @@ from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.teacher import RunTeacher
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.once import once
+from xtremedistil.runtime.parts import DONE
 from xtremedistil.scoring.predictions import forward_of
 
 
@@ -54,23 +55,41 @@ class RunTargets:
             return self._teacher.load(self._layer)
 
     def describe(self) -> str:
-        """What the targets take on disk, and what is free there; "" if none are wanted."""
+        """What the targets take on disk, and what is free there; "" if none are wanted.
+
+        Raises:
+            ArtifactError: too little is free, and `--ignore_disk` is not given.
+        """
         if not self.folders():
             return ""
-        run = self._run
-        classes = run.config.data.task == "classification"
-        widths = {"logits": len(self._data.read_labels()), "states": run.checkpoint.config.width}
-        kinds = [widths[kind] for kind in self.folders()]
-        length = run.config.data.max_seq_length
-        needed = targets_bytes(self._data.prepare_transfer()["shards"], kinds, length, classes)
-        folder = run.parts.targets.folder
-        free = disk.free_bytes(folder)
+        run, folder = self._run, self._run.parts.targets.folder
+        needed, free = self._bytes(), disk.free_bytes(folder)
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
         if run.config.run.targets == "live":
             return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
-        short = free is not None and needed > free and not files.exists(folder)
-        hint = ". That is too little: --targets=live stores none" if short else ""
-        return f"targets   stored, about {needed / 1e9:,.3f} GB{room}{hint}"
+        if not run.config.run.ignore_disk and not files.exists(run.parts.targets.path(DONE)):
+            disk.check_room(
+                folder,
+                needed,
+                "--target_precision=int8 halves the teacher's states, --targets=live stores none, "
+                "and --ignore_disk begins all the same",
+            )
+        return f"targets   stored, about {needed / 1e9:,.3f} GB{room}"
+
+    def _bytes(self) -> int:
+        """About how much the targets take, stored."""
+        config = self._run.config
+        width = {
+            "logits": len(self._data.read_labels()),
+            "states": self._run.checkpoint.config.width,
+        }
+        return targets_bytes(
+            self._data.read_manifest(),
+            {kind: width[kind] for kind in self.folders()},
+            config.data.max_seq_length,
+            config.data.task == "classification",
+            config.run.target_precision,
+        )
 
     def make(self) -> dict[str, Any]:
         """Runs the teacher over the transfer set where needed; returns what it last cost."""
@@ -81,7 +100,7 @@ class RunTargets:
         done = part.results() or {}
         if set(folders.values()) <= set(done.get("kinds", ())):  # however many shards there are
             return done
-        names = [VALIDATION, *(shard["name"] for shard in self._data.prepare_transfer()["shards"])]
+        names = [VALIDATION, *self._data.read_manifest().names]
 
         def missing() -> dict[str, list[str]]:
             return missing_targets(list(folders.values()), names, part)
@@ -97,7 +116,14 @@ class RunTargets:
             # by place among all, so that no two workers ever make the same shard
             mine = {name: lacking[name] for name in mine if name in lacking}
             kinds = {*folders.values(), *(part.results() or {}).get("kinds", ())}
-            make_targets(forward, mine, run.parts.transfer.folder, length, part)
+            make_targets(
+                forward,
+                mine,
+                run.parts.transfer.folder,
+                length,
+                part,
+                run.config.run.target_precision,
+            )
             return {"shards": len(names), "kinds": sorted(kinds)}, ()
 
         # Shards may be missing though the part was done once: for another layer, or a damaged one.
@@ -112,7 +138,7 @@ class RunTargets:
         run = self._run
         common = {
             "sentences": run.parts.transfer.folder,
-            "shards": self._data.prepare_transfer()["shards"],
+            "shards": self._data.read_manifest(),
             "length": run.config.data.max_seq_length,
             "rows": self._data.read_rows(),
         }

@@ -36,6 +36,30 @@ def free_bytes(path: str) -> int | None:
     return shutil.disk_usage(folder).free
 
 
+def check_room(folder: str, needed: int, instead: str) -> None:
+    """Makes sure that a folder's content will fit, before long work is done for it.
+
+    Args:
+        folder: which need not exist; what it holds already counts as written.
+        needed: bytes of all that it will hold.
+        instead: what can be done about too little room.
+
+    Raises:
+        ArtifactError: less is free; where that is not known, nothing is checked.
+    """
+    free = free_bytes(folder)
+    if free is None:
+        return
+    there = _tree_bytes(folder)
+    lacking = needed - there - free
+    if lacking > 0:
+        raise ArtifactError(
+            f"{folder}: the teacher's targets do not fit: {lacking:,} bytes are missing. {instead}"
+            f". What can go: {_spare(folder)}. Received: about {needed:,} bytes needed, {there:,} "
+            f"there, {free:,} free"
+        )
+
+
 def full_error(path: str, needed: int | None) -> ArtifactError:
     """The error of a full disk.
 

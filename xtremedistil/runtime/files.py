@@ -209,6 +209,11 @@ def describe_file(path: str) -> dict[str, Any]:
     return {"bytes": size(path), "sha256": checksum(path)}
 
 
+def describe_bytes(content: bytes) -> dict[str, Any]:
+    """What `describe_file` says of a file with this content."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def check_file(path: str, described: Mapping[str, Any]) -> None:
     """Compares a file with what `describe_file` said of it.
 

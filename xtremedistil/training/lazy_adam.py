@@ -28,11 +28,13 @@ _ROWS_AT_ONCE = 1 << 14
 class LazyAdam(keras.optimizers.Adam):
     """Adam that is told which variables are tables, and when their rows are read.
 
-    With no tables it is Keras's Adam. On one device only: rows are not caught up on replicas.
+    With no tables, or not lazy, it is Keras's Adam. Lazy on one device only: rows are not caught up
+    on replicas. But training may go on from what the other kind has saved (`take_up`).
 
     Attributes:
         tables: variables `(rows, ...)` whose gradients are those of `tf.gather`; set before the
             optimizer is built.
+        lazy: whether their rows are left alone until a batch reads them; set likewise.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class LazyAdam(keras.optimizers.Adam):
         """
         super().__init__(schedule, **kwargs)
         self.tables: Sequence[keras.Variable] = ()
+        self.lazy = True
         number = tf.range(1, steps + 1, dtype=tf.float32)
         rates = schedule(number - 1) * tf.sqrt(1 - self.beta_2**number) / (1 - self.beta_1**number)
         self._rates = np.pad(rates, (0, _STEPS))  # in float32 throughout, as Keras has them
@@ -61,8 +64,38 @@ class LazyAdam(keras.optimizers.Adam):
             self._get_variable_index(table): self.add_variable(
                 (table.shape[0],), "zeros", dtype="int32", name=f"{table.name}_seen"
             )
-            for table in self.tables
+            for table in (self.tables if self.lazy else ())
         }
+
+    @property
+    def last_seen(self) -> list[keras.Variable]:
+        """`(rows,)` int32 of each table: the update that each row has seen last; the last of the
+        optimizer's variables. Of one that is not lazy, none."""
+        return list(self._seen.values())
+
+    def take_up(self, last_seen: Sequence[np.ndarray]) -> None:
+        """Makes tables and moments right after they were read from a state, whose training may
+        have been lazy where this one is not, or the other way round.
+
+        Args:
+            last_seen: what the state had of it; nothing from a training that was not lazy.
+        """
+        now = int(self.iterations.numpy())
+        for number, table in enumerate(self.tables):
+            index = self._get_variable_index(table)
+            if self.lazy:
+                seen = last_seen[number] if last_seen else np.full(table.shape[0], now, np.int32)
+                self._seen[index].assign(seen)
+            elif last_seen:
+                parts = (table, self._momentums[index], self._velocities[index])
+                old = [part.numpy() for part in parts]
+                for start in range(0, table.shape[0], _ROWS_AT_ONCE):
+                    rows = slice(start, start + _ROWS_AT_ONCE)
+                    found = self._caught_up(*(o[rows] for o in old), last_seen[number][rows], now)
+                    for values, caught_up in zip(old, found, strict=True):
+                        values[rows] = caught_up
+                for part, values in zip(parts, old, strict=True):
+                    part.assign(values)
 
     def catch_up(self, rows: tf.Tensor) -> None:
         """Gives rows of every table what they missed; to be called before they are read.
@@ -85,21 +118,28 @@ class LazyAdam(keras.optimizers.Adam):
         index = self._get_variable_index(table)
         first, second = self._momentums[index].value, self._velocities[index].value
         seen, now = self._seen[index].value, tf.cast(self.iterations, tf.int32)
-        since = tf.gather(seen, rows)
+        old = (tf.gather(values, rows) for values in (table.value, first, second, seen))
+        found = self._caught_up(*old, now)
+        for variable, values in zip((table.value, first, second), found, strict=True):
+            _scatter(variable, rows, values)
+        _scatter(seen, rows, tf.fill(tf.shape(rows), now))
+
+    def _caught_up(
+        self, p: tf.Tensor, m: tf.Tensor, v: tf.Tensor, since: tf.Tensor, now: tf.Tensor | int
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Rows of a table and their moments, `(rows, ...)`, after `now` updates, of which they have
+        seen the first `since`, `(rows,)` int32."""
         missed = (now - since)[:, None]
         ahead = tf.range(_STEPS)
         rates = tf.where(ahead < missed, tf.gather(self._rates, since[:, None] + ahead), 0.0)
         terms = tf.unstack(tf.matmul(rates, self._powers)[..., None], axis=1)
-        p, m, v = (tf.gather(values, rows) for values in (table.value, first, second))
         root = tf.sqrt(v)
         share, moved = root / (root + self.epsilon), terms[-1]
         for term in terms[-2::-1]:
             moved = moved * share + term
         passed = tf.cast(missed, tf.float32)
-        _scatter(table.value, rows, p - m / (root + self.epsilon) * moved)
-        _scatter(first, rows, m * self.beta_1**passed)
-        _scatter(second, rows, v * self.beta_2**passed)
-        _scatter(seen, rows, tf.fill(tf.shape(rows), now))
+        left = p - m / (root + self.epsilon) * moved
+        return left, m * self.beta_1**passed, v * self.beta_2**passed
 
     def update_step(
         self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable, rate: tf.Tensor

@@ -102,10 +102,10 @@ class _Loop:
         chosen = [layer.embeddings for layer in tables if layer.trainable]
         plain = self.workers.strategy is None and not self.options.jit_compile
         plain = plain and not tf.config.list_logical_devices("GPU")
-        if not (chosen and plain and isinstance(self.optimizer, LazyAdam)):
+        if not (chosen and isinstance(self.optimizer, LazyAdam)):
             return None
-        self.optimizer.tables = chosen
-        return self.optimizer
+        self.optimizer.tables, self.optimizer.lazy = chosen, plain
+        return self.optimizer if plain else None
 
     def _steps(self, stream: str, epoch: int) -> int:
         one = self.training.streams[stream]

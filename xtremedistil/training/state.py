@@ -10,6 +10,7 @@ from absl import logging
 
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.state_file import StateReader, Tensor, reading_state, write_state
 
 
@@ -86,16 +87,33 @@ class TrainingState:
             return False
         return True
 
+    def _last_seen(self, saved: StateReader | None = None) -> list[str]:
+        """Names of `LazyAdam.last_seen` in a state file: here, or in one that may have none."""
+        optimizer = self.optimizer
+        if not isinstance(optimizer, LazyAdam):
+            return []
+        first = len(optimizer.variables) - len(optimizer.last_seen)
+        if saved is None:
+            number = len(optimizer.last_seen)
+        else:
+            number = len(optimizer.tables) if _name("optimizer", first) in saved.header else 0
+        return [_name("optimizer", first + i) for i in range(number)]
+
     def _restore(self, saved: StateReader) -> None:
         meta = json.loads(saved.metadata["training"])
         meta = {name: meta[name] for name in _META}
         variables = self._variables()
+        for name in self._last_seen():  # which a training that was not lazy does not have
+            variables.pop(name)
         best = {_name("best", i): value for i, value in enumerate(self.best)}
         for name, wanted in {**variables, **best}.items():  # all, before the first is changed
             if saved.shape(name) != tuple(wanted.shape):
                 raise ValueError(f"{name}: shape {saved.shape(name)}, not {tuple(wanted.shape)}")
+        last_seen = [saved.values(name) for name in self._last_seen(saved)]
         for name, variable in variables.items():
             variable.assign(saved.values(name))
+        if isinstance(self.optimizer, LazyAdam):
+            self.optimizer.take_up(last_seen)
         self.best = [saved.values(name) for name in best]
         for name, value in meta.items():
             setattr(self, name, value)
