@@ -1,4 +1,4 @@
-"""The commands of `python -m xtremedistil`, each with its flags.
+"""The commands of `xtremedistil`, each with its flags.
 
 What a command needs is imported when it is called: flags are read before TensorFlow is.
 """
@@ -16,53 +16,14 @@ from absl import logging
 from xtremedistil.benchmark.options import BenchmarkOptions
 from xtremedistil.cli.output import Results, reader_may_leave
 from xtremedistil.cli.programs import Command, quiet_tensorflow
-from xtremedistil.config import Config, DataConfig
+from xtremedistil.cli.runs import SweepOptions, distil, sweep, teacher
+from xtremedistil.config import DataConfig
 from xtremedistil.config.option import Checked, field_of, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.exports.registry import quantizations
 from xtremedistil.serving.load import AUTO, backend_names
-
-
-@dataclass(frozen=True)
-class SweepOptions(Checked):
-    """Flags of `sweep`, beside those of a run."""
-
-    sweep: str = option("sweep", "Name of the sweep, for reports.")
-    vary: tuple[str, ...] = option(
-        (),
-        "What to vary: flag=value,value or a+b=1+2,3+4 for flags that change together. Given once "
-        "for each; a later one of the same flags replaces an earlier one.",
-        repeated=True,
-    )
-    instead: tuple[str, ...] = option(
-        (),
-        "An axis, as in --vary, that replaces one of the same flags and is left out where --vary "
-        "has none: for flag files that make any sweep small.",
-        repeated=True,
-    )
-    seeds: tuple[int, ...] = option((1,), "Seeds of the student, with commas.", low=0)
-    choose_weights: tuple[float, ...] = option(
-        (),
-        "Candidates for --alpha and --beta of joint losses, with commas, chosen on the "
-        "development set with the first seed. Empty: as given.",
-        low=0.0,
-    )
-    plan_only: bool = option(False, "Print the plan, with the expected time, and stop.")
-
-
-def sweep(given: SweepOptions, config: Config) -> Results:
-    """Runs a sweep."""
-    quiet_tensorflow()
-    from xtremedistil.experiments.axes import axes_of
-    from xtremedistil.experiments.sweep import Sweep, run_sweep
-
-    axes = axes_of(given.vary, given.instead)
-    wanted = Sweep(given.sweep, axes, given.seeds, given.choose_weights)
-    path = run_sweep(config, wanted, given.plan_only)
-    content = files.read_json(path)
-    return Results(f"{path} lists the {len(content['runs'])} runs.", content)
 
 
 @dataclass(frozen=True)
@@ -283,6 +244,17 @@ def fetch(given: FetchOptions) -> Results:
 
 
 COMMANDS = {
+    "distil": Command(
+        "distil a teacher into a tiny student", None, distil, of_run=True, has_sample=True
+    ),
+    "teacher": Command(
+        "fine-tune the teacher alone, or train a small one from scratch",
+        None,
+        teacher,
+        of_run=True,
+        has_sample=True,
+        decides=("stage",),
+    ),
     "predict": Command("texts in, entities or classes out", PredictOptions, predict, streams=True),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
     "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
