@@ -8,12 +8,13 @@ import subprocess
 import sys
 
 import pytest
+import tiny_bert
 from test_serving import make
 
 from xtremedistil.cli import commands, flag_files
 from xtremedistil.cli.runs import SweepOptions
 from xtremedistil.config import options
-from xtremedistil.runtime.errors import ConfigError, DataError
+from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.serving.exports.options import ExportOptions
 
 HUSHED = "TF_CPP_MIN_LOG_LEVEL"
@@ -58,6 +59,33 @@ def test_evaluate_scores_each_language(student, data):
     assert lines[2].endswith("4 sentences")
     with pytest.raises(DataError, match="no dev file"):
         evaluated(model=student, data_dir=str(data), split="dev")
+
+
+def test_evaluate_asks_for_no_file_but_that_of_the_split(student, data):
+    whole = evaluated(model=student, data_dir=str(data))
+    for file in data.rglob("train.tsv"):
+        file.unlink()
+    assert evaluated(model=student, data_dir=str(data)) == whole
+
+
+def test_evaluate_sets_a_teacher_beside_a_student(student, data, tmp_path):
+    teacher = tiny_bert.write(str(tmp_path / "teacher"), labels=("O", "B-LOC", "B-PER"))
+    given = {"data_dir": str(data), "model": student}
+    options = commands.EvaluateOptions(**given, against=teacher)
+    text, content = commands.evaluate(options)
+    own, other = (content["models"][name]["f1"]["mean"] for name in ("model", "against"))
+    assert own == commands.evaluate(commands.EvaluateOptions(**given)).content["f1"]["mean"]
+    found = content["difference"]
+    assert found["percent"] == pytest.approx(own - other)
+    assert found["low"] <= found["percent"] <= found["high"]
+    languages, named, last = text.splitlines()[:2], text.splitlines()[2:4], text.splitlines()[4]
+    assert [len(line.split()) for line in languages] == [3, 3]
+    assert [line.split(": ")[1] for line in named] == [student, teacher]
+    assert last.startswith(f"difference {own - other:+.2f} f1 (95% interval ")
+    alone = commands.evaluate(commands.EvaluateOptions(**given | {"model": teacher}))
+    assert alone.content == content["models"]["against"]
+    with pytest.raises(CheckpointError, match="with a head for classification"):
+        commands.evaluate(dataclasses.replace(options, task="classification"))
 
 
 def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, tmp_path):
@@ -166,7 +194,7 @@ def test_help_lists_the_flags_of_a_run_by_section():
     text = help_of("run_distil.py")
     assert described(text) == [*options(), "config", "recipe", *LAST]
     titles = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
-    assert titles[1:] == [
+    assert titles == [
         "Data",
         "Teacher",
         "Student",
