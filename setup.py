@@ -31,8 +31,11 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     ext_modules=[native],
-    packages=find_packages(include=["xtremedistil", "xtremedistil.*"]),
+    # Flag files are at the top of a checkout, where a reader looks, and in the package once built.
+    packages=[*find_packages(include=["xtremedistil", "xtremedistil.*"]), "xtremedistil.flags"],
+    package_dir={"xtremedistil.flags": "flags"},
     package_data={
+        "xtremedistil.flags": ["*.flags"],
         "xtremedistil.data.sample": [
             "corpus/manifest.json",
             "corpus/*/*.xz",
@@ -42,6 +45,7 @@ setup(
         "xtremedistil.report": ["templates/*"],
         "xtremedistil.report.published": ["*.csv"],
     },
+    entry_points={"console_scripts": ["xtremedistil = xtremedistil.__main__:main"]},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     install_requires=[
         "absl-py>=2.1",

@@ -1,4 +1,4 @@
-"""The commands of `python -m xtremedistil`, called as the command line calls them."""
+"""The commands of `xtremedistil`, called as the command line calls them."""
 
 import dataclasses
 import json
@@ -8,11 +8,13 @@ import subprocess
 import sys
 
 import pytest
+import tiny_bert
 from test_serving import make
 
-from xtremedistil.cli import commands
+from xtremedistil.cli import commands, flag_files
+from xtremedistil.cli.runs import SweepOptions
 from xtremedistil.config import options
-from xtremedistil.runtime.errors import ConfigError, DataError
+from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
 from xtremedistil.serving.exports.options import ExportOptions
 
 HUSHED = "TF_CPP_MIN_LOG_LEVEL"
@@ -57,6 +59,33 @@ def test_evaluate_scores_each_language(student, data):
     assert lines[2].endswith("4 sentences")
     with pytest.raises(DataError, match="no dev file"):
         evaluated(model=student, data_dir=str(data), split="dev")
+
+
+def test_evaluate_asks_for_no_file_but_that_of_the_split(student, data):
+    whole = evaluated(model=student, data_dir=str(data))
+    for file in data.rglob("train.tsv"):
+        file.unlink()
+    assert evaluated(model=student, data_dir=str(data)) == whole
+
+
+def test_evaluate_sets_a_teacher_beside_a_student(student, data, tmp_path):
+    teacher = tiny_bert.write(str(tmp_path / "teacher"), labels=("O", "B-LOC", "B-PER"))
+    given = {"data_dir": str(data), "model": student}
+    options = commands.EvaluateOptions(**given, against=teacher)
+    text, content = commands.evaluate(options)
+    own, other = (content["models"][name]["f1"]["mean"] for name in ("model", "against"))
+    assert own == commands.evaluate(commands.EvaluateOptions(**given)).content["f1"]["mean"]
+    found = content["difference"]
+    assert found["percent"] == pytest.approx(own - other)
+    assert found["low"] <= found["percent"] <= found["high"]
+    languages, named, last = text.splitlines()[:2], text.splitlines()[2:4], text.splitlines()[4]
+    assert [len(line.split()) for line in languages] == [3, 3]
+    assert [line.split(": ")[1] for line in named] == [student, teacher]
+    assert last.startswith(f"difference {own - other:+.2f} f1 (95% interval ")
+    alone = commands.evaluate(commands.EvaluateOptions(**given | {"model": teacher}))
+    assert alone.content == content["models"]["against"]
+    with pytest.raises(CheckpointError, match="with a head for classification"):
+        commands.evaluate(dataclasses.replace(options, task="classification"))
 
 
 def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, tmp_path):
@@ -122,7 +151,10 @@ def test_a_command_without_its_folder_says_so():
     ("arguments", "code", "words"),
     [
         ([], 0, "COMMAND --flag=value"),
-        (["learn"], 2, "evaluate"),
+        (["--help"], 0, "  distil     distil a teacher into a tiny student"),
+        (["learn"], 2, "there is no such command. Received: learn\n\nxtremedistil COMMAND"),
+        (["learn"], 2, "\n  evaluate "),
+        (["distil", "--flagfile=largest"], 2, "--flagfile takes a path, or one of minilm6, sample"),
         (["report", "--folder=/nowhere", "--table=18"], 2, "a report needs the folder of a run"),
         (["predict", "text"], 2, "options are given as --name=value. Received: text"),
     ],
@@ -138,7 +170,7 @@ def test_the_command_line_names_mistakes(arguments, code, words):
 def test_every_command_has_help_and_options_with_help():
     for command in commands.COMMANDS.values():
         assert len(command.help) > 10
-        fields = command.options.__dataclass_fields__.values()
+        fields = command.options.__dataclass_fields__.values() if command.options else ()
         assert all(len(field.metadata["help"]) > 10 for field in fields)
 
 
@@ -162,7 +194,7 @@ def test_help_lists_the_flags_of_a_run_by_section():
     text = help_of("run_distil.py")
     assert described(text) == [*options(), "config", "recipe", *LAST]
     titles = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
-    assert titles[1:] == [
+    assert titles == [
         "Data",
         "Teacher",
         "Student",
@@ -175,6 +207,7 @@ def test_help_lists_the_flags_of_a_run_by_section():
     assert "  --dropout=X   [0.2; up to 0.99]\n" in text
     assert "  --[no]export   [on]\n" in text
     assert "  --logit_epochs=N,...   [1,2,8,12]\n" in text
+    assert help_of("-m", "xtremedistil", "distil") == text
     assert described(help_of("run_teacher.py")) == [n for n in described(text) if n != "stage"]
 
 
@@ -182,6 +215,27 @@ def test_help_lists_the_flags_of_a_command():
     own = [field.name for field in dataclasses.fields(ExportOptions)]
     assert described(help_of("-m", "xtremedistil", "export")) == [*own, *LAST]
     text = help_of("-m", "xtremedistil", "sweep")
-    own = [field.name for field in dataclasses.fields(commands.SweepOptions)]
+    own = [field.name for field in dataclasses.fields(SweepOptions)]
     assert described(text) == [*own, *options(), "config", "recipe", *LAST]
     assert "--vary=TEXT (repeated)   [empty]" in text
+
+
+@pytest.mark.parametrize("given", ["small", "small.flags", "flags/small.flags"])
+def test_flag_files_of_the_package_have_names(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert flag_files.find(given) == os.path.join(TOP, "flags", "small.flags")
+    (tmp_path / "small.flags").write_text("--sweep=own\n")
+    own = flag_files.find("small.flags")
+    assert (own, [*flag_files.read(own)]) == ("small.flags", ["--sweep=own"])
+
+
+def test_flag_files_stand_where_they_are_named(tmp_path):
+    inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
+    inner.write_text("# of the inner one\n--b=2\n\n// more\n  --c=3  \n")
+    outer.write_text(f"--flagfile={inner}\n--d=4\n")
+    given = ["--a=1", f"--flagfile={outer}", "--b=5", "-flagfile", str(inner)]
+    values = ["--a=1", "--b=2", "--c=3", "--d=4", "--b=5", "--b=2", "--c=3"]
+    assert flag_files.expanded(given) == values
+    inner.write_text(f"--flagfile={outer}\n")
+    with pytest.raises(ConfigError, match="may not hold itself"):
+        flag_files.expanded(given)

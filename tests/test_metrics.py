@@ -10,6 +10,7 @@ from seqeval.scheme import IOB2, Entities
 
 from xtremedistil.data import schemes
 from xtremedistil.scoring import metrics
+from xtremedistil.scoring.comparison import difference_interval
 from xtremedistil.scoring.metrics import (
     Truth,
     classes_of,
@@ -159,3 +160,17 @@ def test_a_score_is_undefined_where_there_is_nothing_to_find():
     scores, _ = score(truth_of(true[:1], ["de"]), classes_of(found[:1], IOB2_TAGS))
     for name in ("f1", "precision", "recall", "f1_strict"):
         assert scores[name] == {"mean": None, "std": None, "per_language": {"de": None}}
+
+
+def test_a_difference_is_that_of_the_same_sentences():
+    """Of two sentences the first model finds both entities, the second one of them. Samples hold
+    the easy one twice (a quarter of them: 100 less 100), both (100 less 50), or the hard one twice
+    (a quarter: 100 less 0). In the other language there is nothing to find."""
+    first = np.array([[1, 1, 1], [1, 1, 1], [0, 1, 0]])
+    second = np.array([[1, 1, 1], [0, 1, 1], [0, 0, 0]])
+    language = np.array([0, 0, 1])
+    assert difference_interval(first, second, language) == {"percent": 50, "low": 0, "high": 100}
+    assert difference_interval(second, first, language) == {"percent": -50, "low": -100, "high": 0}
+    nothing = {"percent": 0, "low": 0, "high": 0}  # though the score of either model varies
+    assert difference_interval(second, second, language) == nothing
+    assert difference_interval(first[2:], second[2:], language[:1]) is None

@@ -172,7 +172,7 @@ GOLD = ["B-A", "B-A", "O", "B-A", "I-A"]
 def test_data_of_iob2_scores_answers_of_any_scheme(labels, answer, counts, strict):
     labels = LabelSet(tuple(labels.split()))
     answer = answer.split()
-    by_words = evaluate(Answering(labels), [Example(answer, GOLD, "de", "a", 1)])
+    by_words = evaluate(Answering(labels), [Example(answer, GOLD, "de", "a", 1)]).scores
 
     example = Example(["Wien"] * len(GOLD), GOLD, "de", "a", 1)
     rows = encode_labeled([example], open_tokenizer(vocabulary_dir()), labels, ["de"])

@@ -1,7 +1,13 @@
-"""`python -m xtremedistil COMMAND`."""
+"""`xtremedistil COMMAND`, or `python -m xtremedistil COMMAND`."""
 
 from xtremedistil.cli import programs
 from xtremedistil.cli.commands import COMMANDS
 
+
+def main() -> None:
+    """The console command."""
+    programs.choose(COMMANDS)
+
+
 if __name__ == "__main__":
-    programs.run_command(COMMANDS)
+    main()

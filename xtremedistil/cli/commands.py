@@ -1,94 +1,26 @@
-"""The commands of `python -m xtremedistil`, each with its flags.
+"""The commands of `xtremedistil`, each with its flags.
 
 What a command needs is imported when it is called: flags are read before TensorFlow is.
 """
 
 import contextlib
-import dataclasses
 import os
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from absl import logging
 
 from xtremedistil.benchmark.options import BenchmarkOptions
+from xtremedistil.cli.evaluate import EvaluateOptions, evaluate
 from xtremedistil.cli.output import Results, reader_may_leave
+from xtremedistil.cli.predictors import PredictorOptions, open_predictor
 from xtremedistil.cli.programs import Command, quiet_tensorflow
-from xtremedistil.config import Config, DataConfig
-from xtremedistil.config.option import Checked, field_of, option
+from xtremedistil.cli.runs import SweepOptions, distil, sweep, teacher
+from xtremedistil.config.option import Checked, option
 from xtremedistil.runtime import files, signals
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.options import ExportOptions
-from xtremedistil.serving.exports.registry import quantizations
-from xtremedistil.serving.load import AUTO, backend_names
-
-
-@dataclass(frozen=True)
-class SweepOptions(Checked):
-    """Flags of `sweep`, beside those of a run."""
-
-    sweep: str = option("sweep", "Name of the sweep, for reports.")
-    vary: tuple[str, ...] = option(
-        (),
-        "What to vary: flag=value,value or a+b=1+2,3+4 for flags that change together. Given once "
-        "for each; a later one of the same flags replaces an earlier one.",
-        repeated=True,
-    )
-    instead: tuple[str, ...] = option(
-        (),
-        "An axis, as in --vary, that replaces one of the same flags and is left out where --vary "
-        "has none: for flag files that make any sweep small.",
-        repeated=True,
-    )
-    seeds: tuple[int, ...] = option((1,), "Seeds of the student, with commas.", low=0)
-    choose_weights: tuple[float, ...] = option(
-        (),
-        "Candidates for --alpha and --beta of joint losses, with commas, chosen on the "
-        "development set with the first seed. Empty: as given.",
-        low=0.0,
-    )
-    plan_only: bool = option(False, "Print the plan, with the expected time, and stop.")
-
-
-def sweep(given: SweepOptions, config: Config) -> Results:
-    """Runs a sweep."""
-    quiet_tensorflow()
-    from xtremedistil.experiments.axes import axes_of
-    from xtremedistil.experiments.sweep import Sweep, run_sweep
-
-    axes = axes_of(given.vary, given.instead)
-    wanted = Sweep(given.sweep, axes, given.seeds, given.choose_weights)
-    path = run_sweep(config, wanted, given.plan_only)
-    content = files.read_json(path)
-    return Results(f"{path} lists the {len(content['runs'])} runs.", content)
-
-
-@dataclass(frozen=True)
-class PredictorOptions(Checked):
-    """Flags of every command that runs a student."""
-
-    model: str = option(
-        "", "Folder of a student, of an ONNX, LiteRT or native export, or of a run."
-    )
-    backend: str = option(
-        AUTO,
-        "What runs the network. auto: the fastest that is installed: with --quantize=int8 native, "
-        "where the processor has AVX2 or VNNI; else onnx; else Keras.",
-        choices=backend_names(),
-    )
-    quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
-
-
-def _predictor(given: PredictorOptions, threads: int = 0) -> Any:
-    from xtremedistil.serving.load import load, needs_keras
-
-    if needs_keras(given.backend, given.quantize):
-        quiet_tensorflow()
-    if not given.model:
-        raise ConfigError("--model must name a student's folder. Received: nothing")
-    return load(given.model, given.backend, given.quantize, threads)
 
 
 @dataclass(frozen=True)
@@ -116,7 +48,7 @@ def predict(given: PredictOptions) -> None:
     from xtremedistil.serving.python.keras_network import KerasNetwork
     from xtremedistil.serving.python.stream import predict_lines, read_lines
 
-    predictor = _predictor(given, threads=1)
+    predictor = open_predictor(given, threads=1)
     # Keras shares its threads among all cores by itself, and takes long to open.
     reopen = partial(load, given.model, given.backend, given.quantize, 1)
     if isinstance(predictor.network, KerasNetwork):
@@ -129,42 +61,6 @@ def predict(given: PredictOptions) -> None:
         with reader_may_leave():
             for text in predict_lines(predictor, lines, *how):
                 sys.stdout.write(text)
-
-
-@dataclass(frozen=True)
-class EvaluateOptions(PredictorOptions):
-    """Flags of `evaluate`."""
-
-    data_dir: str = option("", "Folder of labeled data, as a run's.")
-    split: str = option("test", "Which of its splits.", choices=("train", "dev", "test"))
-    data_format: str = field_of(DataConfig, "data_format")
-    token_column: str = field_of(DataConfig, "token_column")
-    tag_column: str = field_of(DataConfig, "tag_column")
-    tag_scheme: str = field_of(DataConfig, "tag_scheme")
-    tag_names: tuple[str, ...] = field_of(DataConfig, "tag_names")
-    repair_iob2: bool = field_of(DataConfig, "repair_iob2")
-    max_words: int = field_of(DataConfig, "max_words")
-
-
-def evaluate(given: EvaluateOptions) -> Results:
-    """Scores a student on labeled data."""
-    from xtremedistil.report.schema import shown_score
-    from xtremedistil.scoring.examples import evaluate as score
-    from xtremedistil.scoring.examples import read_split
-
-    predictor = _predictor(given)
-    names = {field.name for field in dataclasses.fields(DataConfig)}
-    asked = {name: value for name, value in vars(given).items() if name in names}
-    config = DataConfig(**asked, task=predictor.task)
-    scores = score(predictor, read_split(config, given.split))
-    name = "f1" if predictor.task == "ner" else "accuracy"
-    lines = [
-        f"{language or 'all':8} {'none' if value is None else f'{value:.2f}':>6}"
-        for language, value in scores[name]["per_language"].items()
-    ]
-    shown = shown_score(scores[name]["mean"], scores[name]["std"])
-    lines.append(f"{name} {shown}, {scores['sentences']:,} sentences")
-    return Results("\n".join(lines), scores)
 
 
 def export(given: ExportOptions) -> Results:
@@ -206,7 +102,7 @@ def demo(given: DemoOptions) -> None:
     """Serves a page that shows what a student makes of a text."""
     from xtremedistil.serving.demo import Demo, make_server
 
-    models = {"Student": _predictor(given)}
+    models = {"Student": open_predictor(given)}
     if given.teacher:
         quiet_tensorflow()
         from xtremedistil.experiments.teacher_predictor import load
@@ -283,8 +179,21 @@ def fetch(given: FetchOptions) -> Results:
 
 
 COMMANDS = {
+    "distil": Command(
+        "distil a teacher into a tiny student", None, distil, of_run=True, has_sample=True
+    ),
+    "teacher": Command(
+        "fine-tune the teacher alone, or train a small one from scratch",
+        None,
+        teacher,
+        of_run=True,
+        has_sample=True,
+        decides=("stage",),
+    ),
     "predict": Command("texts in, entities or classes out", PredictOptions, predict, streams=True),
-    "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
+    "evaluate": Command(
+        "score a student or a teacher on labeled data, or compare two", EvaluateOptions, evaluate
+    ),
     "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
     "benchmark": Command("speed of student and teacher", BenchmarkOptions, benchmark),
     "demo": Command("a page to try a student on", DemoOptions, demo, streams=True),

@@ -2,17 +2,16 @@
 sees FLAGS."""
 
 import dataclasses
-import os
 import typing
 from typing import Any, TypeVar
 
 from absl import flags
 
+from xtremedistil.cli import flag_files
 from xtremedistil.config import Config, options, recipes
 from xtremedistil.config.option import Checked, field_type
 from xtremedistil.runtime.errors import ConfigError
 
-SAMPLE_FLAGS = os.path.join("flags", "sample.flags")
 CONFIG_HELP = "A run's config.json to repeat; flags given beside it change it."
 FLAGS = flags.FLAGS
 
@@ -98,11 +97,8 @@ def _item(text: str, kind: type, name: str) -> Any:
         raise ConfigError(f"--{name} takes {kind.__name__} values. Received: {text!r}") from error
 
 
-def use_sample_flags(top: str) -> bool:
-    """Without data, text and teacher, takes what was not given from `flags/sample.flags`.
-
-    Args:
-        top: the folder that holds `flags/`.
+def use_sample_flags() -> bool:
+    """Without data, text and teacher, takes what was not given from the flag file of the sample.
 
     Returns:
         Whether it did.
@@ -110,9 +106,7 @@ def use_sample_flags(top: str) -> bool:
     given = ("data_dir", "teacher", "transfer_file")
     if FLAGS.config or any(FLAGS[name].present for name in given):
         return False
-    with open(os.path.join(top, SAMPLE_FLAGS), encoding="utf-8") as file:
-        lines = [line.strip() for line in file if line.startswith("--")]
-    for line in lines:
+    for line in flag_files.read(flag_files.find(flag_files.SAMPLE)):
         name, _, value = line.removeprefix("--").partition("=")
         if not FLAGS[name].present:
             FLAGS[name].parse(value)

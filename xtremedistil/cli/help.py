@@ -13,6 +13,7 @@ from typing import Any
 
 from absl import app, flags
 
+from xtremedistil.cli import flag_files
 from xtremedistil.cli.flags import CONFIG_HELP
 from xtremedistil.cli.output import reader_may_leave
 from xtremedistil.config import Config, recipes
@@ -20,10 +21,6 @@ from xtremedistil.config.option import Checked, field_type
 
 _WIDEST, _NARROWEST = 100, 40
 _INDENT = 6
-_OF_ABSL = {
-    "--flagfile=FILE": "Reads flags from a file, one a line.",
-    "--helpfull": "Lists every flag, absl's own too.",
-}
 
 
 def show_on_help(text: Callable[[], str]) -> None:
@@ -76,9 +73,12 @@ def help_of_command(about: str, kind: type[Checked], output: type[Checked]) -> s
 
 
 def _page(about: str, sections: Sequence[Sequence[str]]) -> str:
-    of_absl = ["Flags of absl"]
-    for name, text in _OF_ABSL.items():
-        of_absl += _flag(name, "", text)
+    ours = ", ".join(flag_files.names())
+    of_absl = [
+        "Flags of absl",
+        *_flag("--flagfile=FILE", "", f"Reads flags from a file, one a line; or from {ours}."),
+        *_flag("--helpfull", "", "Lists every flag, absl's own too."),
+    ]
     return "\n\n".join("\n".join(lines) for lines in ([_wrapped(about)], *sections, of_absl))
 
 

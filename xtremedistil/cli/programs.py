@@ -1,44 +1,48 @@
 """The programs from start to end: flags to options to one call, and errors as messages."""
 
-import dataclasses
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from absl import app, logging
 
-from xtremedistil.cli import flags, help, output
+from xtremedistil.cli import flag_files, flags, help, output
 from xtremedistil.config.option import Checked
 from xtremedistil.runtime import signals
 from xtremedistil.runtime.errors import ConfigError, XtremeDistilError
 
 _SAMPLE_NOTICE = (
     "No --data_dir and no --teacher: the embedded sample corpus (synthetic, 41 languages) and a "
-    f"small teacher trained from scratch, with the values of {flags.SAMPLE_FLAGS}."
+    "small teacher trained from scratch, with the values of flags/sample.flags."
 )
 _GO_ON = "What is done is kept: run the same command again, and it goes on from here."
-_USAGE = "python -m xtremedistil COMMAND --flag=value ...  (COMMAND --help lists the flags)"
+_USAGE = "xtremedistil COMMAND --flag=value ...  (COMMAND --help lists the flags)"
+_HELP = ("help", "--help", "-h")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of `python -m xtremedistil`.
+    """A command of `xtremedistil`.
 
     Attributes:
         help: one line.
-        options: dataclass of its flags.
+        options: dataclass of its flags; None where it has those of a run alone.
         call: does it, with the options, and with a run's config if it takes one. Returns its
             results, unless it writes them as they come.
         of_run: whether it has all the flags of a run too.
+        decides: options of a run that it decides itself.
+        has_sample: whether the sample corpus stands in for data and a teacher that are not given.
         streams: whether it writes its results as they come.
     """
 
     help: str
-    options: type[Checked]
+    options: type[Checked] | None
     call: Callable[..., output.Results | None]
     of_run: bool = False
+    decides: tuple[str, ...] = ()
+    has_sample: bool = False
     streams: bool = False
 
     @property
@@ -47,79 +51,70 @@ class Command:
         return output.OutputOptions if self.streams else output.ResultOptions
 
 
-def run(script: str, about: str, stage: str | None = None) -> None:
-    """The whole of `run_distil.py` and `run_teacher.py`.
-
-    Args:
-        script: path of the program; `flags/` is beside it.
-        about: what it does, for --help.
-        stage: how far to go, if the program and not the flag decides.
-    """
-    kind = output.ResultOptions
-    flags.define_flags(kind)
-    flags.define_run_flags()
-    help.show_on_help(lambda: help.help_of_run(about, ("stage",) if stage else (), None, kind))
-
-    def work() -> output.Results | None:
-        if flags.use_sample_flags(os.path.dirname(os.path.abspath(script))):
-            logging.info(_SAMPLE_NOTICE)
-        config = flags.read_config()
-        if stage:
-            config = dataclasses.replace(config, run=dataclasses.replace(config.run, stage=stage))
-        quiet_tensorflow()  # after the flags: TensorFlow is slow to import
-        from xtremedistil.experiments.main import conclude
-
-        found = conclude(config)
-        if found and config.run.stage == "all":
-            _write_page(config.run.output_dir)
-        return found and output.Results(*found)
-
-    app.run(lambda argv: _guarded(work, kind, argv))
-
-
-def _write_page(folder: str) -> None:
-    """The page of a run that is done, where the libraries for it are installed."""
-    try:
-        from xtremedistil.report.report import write_report
-
-        logging.info("%s", write_report(folder, page=True))
-    except ConfigError as missing:
-        logging.info("no page of this run was written: %s", missing)
-
-
-def run_command(commands: Mapping[str, Command]) -> None:
-    """The whole of `python -m xtremedistil COMMAND`.
+def choose(commands: Mapping[str, Command]) -> None:
+    """The whole of `xtremedistil COMMAND`.
 
     Args:
         commands: by name.
     """
     name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in commands:
-        print(_usage(commands), file=sys.stdout if name in ("", "help", "--help") else sys.stderr)
-        sys.exit(0 if name in ("", "help", "--help") else 2)
-    command = commands[name]
-    about = f"{name}: {command.help}"
-    flags.define_flags(command.output)
-    flags.define_flags(command.options)
-    if command.of_run:
-        flags.define_run_flags()
-        help.show_on_help(lambda: help.help_of_run(about, (), command.options, command.output))
+    if name in commands:
+        run(name, commands[name], sys.argv[2:])
+    elif name in ("", *_HELP):
+        with output.reader_may_leave():
+            print(_usage(commands))
     else:
-        help.show_on_help(lambda: help.help_of_command(about, command.options, command.output))
-
-    def work() -> output.Results | None:
-        given = flags.read_options(command.options)
-        return command.call(given, flags.read_config()) if command.of_run else command.call(given)
-
-    app.run(
-        lambda argv: _guarded(work, command.output, argv),
-        argv=[f"xtremedistil {name}", *sys.argv[2:]],
-    )
+        mistake = ConfigError(f"there is no such command. Received: {name}")
+        sys.exit(_say(mistake, _usage(commands)))
 
 
 def _usage(commands: Mapping[str, Command]) -> str:
-    lines = [f"  {name:10} {command.help}" for name, command in commands.items()]
+    widest = max(map(len, commands))
+    lines = [f"  {name:{widest}}  {command.help}" for name, command in commands.items()]
     return "\n".join([_USAGE, "", *lines])
+
+
+def run(name: str, command: Command, arguments: Sequence[str]) -> None:
+    """The whole of one command.
+
+    Args:
+        name: of it.
+        command: what it is.
+        arguments: its flags.
+    """
+    flags.define_flags(command.output)
+    if command.options:
+        flags.define_flags(command.options)
+    if command.of_run:
+        flags.define_run_flags()
+    help.show_on_help(lambda: _help(f"{name}: {command.help}", command))
+
+    def work() -> output.Results | None:
+        given = [flags.read_options(command.options)] if command.options else []
+        if command.has_sample and flags.use_sample_flags():
+            logging.info(_SAMPLE_NOTICE)
+        return command.call(*given, *([flags.read_config()] if command.of_run else []))
+
+    try:
+        flags_alone = flag_files.expanded(arguments)
+    except ConfigError as error:
+        sys.exit(_say(error))
+    app.run(
+        lambda argv: _guarded(work, command.output, argv),
+        argv=[f"xtremedistil {name}", *flags_alone],
+    )
+
+
+def _help(about: str, command: Command) -> str:
+    if command.of_run:
+        return help.help_of_run(about, command.decides, command.options, command.output)
+    return help.help_of_command(about, command.options, command.output)
+
+
+def _say(error: XtremeDistilError, more: str = "") -> int:
+    """Writes what the user can mend to standard error; the exit code."""
+    print(f"\nError: {error}", *([more] if more else []), sep="\n\n", file=sys.stderr)
+    return 2
 
 
 def _guarded(
@@ -137,8 +132,7 @@ def _guarded(
         if results:
             output.show(results, getattr(asked, "json", False))
     except XtremeDistilError as error:
-        print(f"\nError: {error}", file=sys.stderr)
-        return 2
+        return _say(error)
     except signals.Interrupted as stop:
         print(f"\nStopped by {stop}. {_GO_ON}", file=sys.stderr)
         return stop.exit_code

@@ -109,6 +109,21 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     return sources
 
 
+def sources_of_split(config: DataConfig, split: str) -> list[Source]:
+    """The files of one split of a data folder, which need hold no other.
+
+    Args:
+        config: `data_dir` as in `find_sources`.
+        split: of `SPLIT_NAMES`.
+
+    Raises:
+        DataError: there is no such folder, or two files claim one split.
+    """
+    sources = {name: [] for name in SPLIT_NAMES}
+    _collect_all(config, sources)
+    return sources[split]
+
+
 def _collect_all(config: DataConfig, sources: dict[str, list[Source]]) -> None:
     """Adds the files of a data folder, and of its folders of one language."""
     if not files.is_folder(config.data_dir):

@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.sources import Reader, find_sources
+from xtremedistil.data.sources import Reader, sources_of_split
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.scoring.metrics import Truth, classes_of, score
 
@@ -37,21 +39,32 @@ def read_split(config: DataConfig, split: str) -> list[Example]:
     Raises:
         DataError: a file is missing or breaks a rule of its format.
     """
-    sources = find_sources(config)[split]
+    sources = sources_of_split(config, split)
     if not sources:
         raise DataError(f"{config.data_dir}: no {split} file. Received: split={split}")
     return list(Reader(config).examples(sources))
 
 
-def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any]:
-    """Scores a student.
+class Evaluated(NamedTuple):
+    """What was found of a model on labeled texts.
+
+    Attributes:
+        scores: of `metrics.score`, and `sentences`, their number.
+        counts: `(texts, 3)`: correct, predicted and true items of each text.
+        language: `(texts,)` numbers that stand for languages.
+    """
+
+    scores: dict[str, Any]
+    counts: np.ndarray
+    language: np.ndarray
+
+
+def evaluate(predictor: Predictor, examples: Iterable[Example]) -> Evaluated:
+    """Scores a student or a teacher.
 
     Args:
-        predictor: the student.
+        predictor: of either.
         examples: labeled sentences or texts.
-
-    Returns:
-        The scores of `metrics.score`, and `sentences`, their number.
     """
     true, found, languages = [], [], []
     scheme, ner = predictor.labels.scheme, predictor.task == "ner"
@@ -67,8 +80,8 @@ def evaluate(predictor: Predictor, examples: Iterable[Example]) -> dict[str, Any
             found += [[answer.label] for answer in answers]
     names = sorted(set(itertools.chain.from_iterable([*true, *found])))
     truth = Truth.from_tags(predictor.task, names, true, languages, scheme)
-    scores, _ = score(truth, classes_of(found, names))
-    return {**scores, "sentences": len(true)}
+    scores, counts = score(truth, classes_of(found, names))
+    return Evaluated({**scores, "sentences": len(true)}, counts, truth.language)
 
 
 def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:

@@ -203,9 +203,28 @@ def kept_interval(
         `percent`, and its 2.5 and 97.5 percentiles as `low` and `high`; zeros where the teacher
         scores nothing.
     """
+    f1 = resampled_means(teacher, student, language, samples, seed)
+    return percentiles(
+        100 * np.divide(f1[:, 1], f1[:, 0], out=np.zeros(len(f1)), where=f1[:, 0] > 0)
+    )
+
+
+def resampled_means(
+    first: np.ndarray, second: np.ndarray, language: np.ndarray, samples: int, seed: int
+) -> np.ndarray:
+    """Mean scores of two models on the sentences as they are, and on bootstrap samples of them that
+    are the same for both.
+
+    Args:
+        first, second, language, samples, seed: as in `kept_interval`.
+
+    Returns:
+        `(1 + samples, 2)`: means of F1 over languages in percent; of the sentences as they are in
+        the first row.
+    """
     rng = np.random.default_rng(seed)
-    both = np.concatenate([teacher, student], axis=1)
-    sums = []  # (1 + samples, 6) of each language, the sentences as they are first
+    both = np.concatenate([first, second], axis=1)
+    sums = []  # (1 + samples, 6) of each language
     for code in np.unique(language):
         rows = both[language == code]
         number = len(rows)
@@ -214,7 +233,12 @@ def kept_interval(
             for _ in range(samples)
         ]
         sums.append(np.stack([rows.sum(axis=0), *drawn]))
-    f1 = precision_recall_f1(np.stack(sums).reshape(len(sums), -1, 2, 3))[..., 2].mean(axis=0)
-    shares = 100 * np.divide(f1[:, 1], f1[:, 0], out=np.zeros(len(f1)), where=f1[:, 0] > 0)
-    low, high = np.percentile(shares[1:], [2.5, 97.5])
-    return {"percent": float(shares[0]), "low": float(low), "high": float(high)}
+    counts = np.stack(sums).reshape(len(sums), -1, 2, 3)
+    return precision_recall_f1(counts)[..., 2].mean(axis=0)
+
+
+def percentiles(values: np.ndarray) -> dict[str, float]:
+    """A value and its 95% interval: `percent`, the first of the values, and of the others, which
+    are resampled, the 2.5 and 97.5 percentiles as `low` and `high`."""
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    return {"percent": float(values[0]), "low": float(low), "high": float(high)}

@@ -48,6 +48,19 @@ def open_fastest(folder: str, threads: int = 0) -> tuple[str, Network] | None:
     return None
 
 
+def holds_student(folder: str) -> bool:
+    """Whether `load` can find a student in a folder: its own, an export of it, or its run's."""
+    return export_in(folder) is not None or files.exists(os.path.join(_inside(folder), BUNDLE))
+
+
+def _inside(folder: str) -> str:
+    """The folder of the student, where a run's folder is given."""
+    inner = os.path.join(folder, "student")
+    if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
+        return inner
+    return folder
+
+
 def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 0) -> Predictor:
     """Loads a student.
 
@@ -71,9 +84,7 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
             raise ConfigError(f"{name} is one of {legal}. Received: {name}={value!r}")
     if (export := export_in(folder)) is not None:
         return load_export(export, folder, threads)
-    inner = os.path.join(folder, "student")
-    if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
-        folder = inner
+    folder = _inside(folder)
     student = StudentFolder.load(folder)
     able = [export for export in backends().values() if quantize in export.quantize]
     chosen = [export for export in able if export.name == backend]
