@@ -32,12 +32,14 @@ class Command:
         options: dataclass of its flags.
         call: does it, with the options, and with a run's config if it takes one.
         of_run: whether it has all the flags of a run too.
+        more: what --help says after that line.
     """
 
     help: str
     options: type[Checked]
     call: Callable[..., None]
     of_run: bool = False
+    more: str = ""
 
 
 def run(script: str, about: str, stage: str | None = None) -> None:
@@ -76,7 +78,7 @@ def run_command(commands: Mapping[str, Command]) -> None:
         print(_usage(commands), file=sys.stdout if name in ("", "help", "--help") else sys.stderr)
         sys.exit(0 if name in ("", "help", "--help") else 2)
     command = commands[name]
-    about = f"{name}: {command.help}"
+    about = f"{name}: {command.help}{command.more and f', {command.more}'}"
     flags.define_flags(command.options)
     if command.of_run:
         flags.define_run_flags()
