@@ -179,9 +179,9 @@ def benchmark(given: BenchmarkOptions) -> None:
     from xtremedistil.benchmark.table import format_results
 
     results = measure(given, logging.info)
+    print(format_results(results))
     if given.json_file:
         files.write_json(given.json_file, results)
-    print(format_results(results))
 
 
 @dataclass(frozen=True)
