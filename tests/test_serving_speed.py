@@ -6,15 +6,20 @@ import pytest
 
 from xtremedistil.benchmark import candidates, clock, speed
 from xtremedistil.benchmark import table as speed_table
-from xtremedistil.benchmark.candidates import MULTILINGUAL_BERT, POOLER
+from xtremedistil.benchmark.candidates import TEACHERS, TeacherSize
+from xtremedistil.benchmark.exported import exported
 from xtremedistil.benchmark.latency import LENGTH
 from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.sample import vocabulary_dir
 from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_model import onnxruntime
+from xtremedistil.serving.native.model import kernels
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.teachers.bert import BERT, BertConfig
 from xtremedistil.teachers.bert_onnx import build_bert
 from xtremedistil.teachers.teacher import build_teacher
+from xtremedistil.tokenization.registry import open_tokenizer
 
 
 def test_the_onnx_bert_equals_the_keras_teacher():
@@ -30,10 +35,11 @@ def test_the_onnx_bert_equals_the_keras_teacher():
     np.testing.assert_allclose(session.run(None, {"ids": ids})[0], expected, atol=2e-4)
 
 
-def test_every_form_of_the_teacher_gives_its_logits(tmp_path, monkeypatch):
-    monkeypatch.setattr(candidates, "MULTILINGUAL_BERT", BertConfig(500, 48, 2, 4, 96))
+def test_every_form_of_the_teacher_gives_its_logits(tmp_path):
+    size = TeacherSize("tiny", BertConfig(500, 48, 2, 4, 96), True, "tiny")
     labels = LabelSet.from_data(["O", "B-A"], "ner")
-    forms = candidates.teacher_candidates(labels, str(tmp_path), 1, lambda text: None)
+    forms = candidates.teacher_candidates(size, labels, str(tmp_path), 1, lambda text: None)
+    assert [form.name for form in forms[:2]] == ["tiny, tf.function", "tiny, tf.function + XLA"]
     ids = np.random.default_rng(0).integers(1, 500, (2, LENGTH)).astype(np.int32)
     plain, *others = [form.run(ids) for form in forms]
     assert len(others) == 3
@@ -42,14 +48,20 @@ def test_every_form_of_the_teacher_gives_its_logits(tmp_path, monkeypatch):
         np.testing.assert_allclose(found, plain, atol=tolerance)
 
 
-def test_sizes_are_those_of_the_paper():
-    c = MULTILINGUAL_BERT
+def weights_of(size):
+    c = size.config
     embeddings = (c.vocabulary_size + c.max_positions + c.token_types + 2) * c.width
     attention, norms = 4 * (c.width + 1) * c.width, 4 * c.width
     feed_forward = 2 * c.width * c.intermediate + c.intermediate + c.width
     encoder = embeddings + c.blocks * (attention + norms + feed_forward)
+    return encoder + (c.width + 1) * 11 + size.pooler
+
+
+def test_sizes_are_those_of_the_paper():
     student = StudentShape(88_500, 50, 200, 768, 11)
-    whole = encoder + (c.width + 1) * 11 + POOLER
+    bert, e5 = TEACHERS
+    assert round(weights_of(e5) / 1e6) == 118  # what is published of it
+    whole = weights_of(bert)
     assert round(whole / student.deployed_parameters, 1) == 34.6
     # two directions of 4 x 200 x 250, projection 400 x 768, head 768 x 11; two each; 32 pieces
     by_hand = 2 * 32 * (400_000 + 307_200 + 8_448)
@@ -113,8 +125,8 @@ def test_candidates_are_timed_on_batches_of_one_length():
         shapes.append((ids.shape, ids.dtype))
 
     models = [speed.Candidate(name, run, 1, 1) for name in "ab"]
-    options = speed.BenchmarkOptions(queries=640, runs=5, seconds=60)
-    found = speed.time_candidates(models, 32, options)
+    options = speed.BenchmarkOptions(queries=640, runs=5)
+    found = speed.time_candidates(models, 32, options, 60)
     assert set(shapes) == {((32, LENGTH), np.dtype(np.int32))}
     assert all(5 <= len(times) <= 20 for times in found.values())
     assert set(found) == {"a", "b"}
@@ -136,6 +148,7 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
         "models": {
             candidates.PLAIN_TEACHER: row(10_000_000, 30.0, 480.0),
             "teacher, ONNX Runtime int8": row(10_000_000, 10.0, 240.0),
+            "e5-sized teacher, ONNX Runtime int8": row(4_000_000, 5.0, 60.0),
             "student, ONNX Runtime int8": row(500_000, 0.2, 2.0),
         },
         "matrix_rate": 2e11,
@@ -143,16 +156,38 @@ def test_the_table_compares_with_the_plain_and_the_best_teacher():
         "text": {"int8": {"whole": spread, "network": spread}},
         "predict": {"int8": 123456.0},
         "batches": {"int8": {"8": {"wordpieces_per_second": 234567.0}}},
-        "process": {"int8": {"peak_bytes": 5e7, "ready_seconds": 0.25}},
+        "busy": {"student, ONNX Runtime int8": {"median": 0.3, "high": 4.0, "top": 8.0}},
+        "process": {"int8": {"anonymous_bytes": 2e7, "peak_bytes": 5e7, "ready_seconds": 0.25}},
         "seconds": 100.0,
     }
     table = speed_table.format_results(results)
-    student = next(line for line in table.splitlines() if line.startswith("student")).split()
+    lines = table.splitlines()
+    student, busy = (line.split() for line in lines if line.startswith("student"))
     assert student[4:7] == ["0.50", "2.0", "20.0"]  # million parameters, MB, compression
     assert [student[i] for i in (11, 12, 17, 18)] == ["150.0", "50.0", "240.0", "120.0"]
-    assert "123,456 wordpieces/s; a process needs 50 MB, and answers after 0.25 s" in table
+    assert busy[-4:] == ["0.300", "4.000", "8.000", "0.200"]
+    assert "over that of the e5-sized teacher: batch 1 25.0x, batch 32 30.0x" in table
+    assert "predict, int8: 123,456 wordpieces/s" in lines
+    assert ["int8", "0.25", "20", "50"] in [line.split() for line in lines]
     assert "1.000 ms (p95 1.500, p99 2.000); the network alone 1.000 ms: 1.00 times" in table
     assert "8: 234,567" in table
+
+
+def test_every_form_of_a_student_is_a_candidate(tmp_path, monkeypatch):
+    fast = [row for row in exported() if not row[2].jit_compile]
+    monkeypatch.setattr(candidates, "exported", lambda: fast)  # XLA takes long to compile
+    tokenizer = open_tokenizer(vocabulary_dir())
+    labels = LabelSet.from_data(["O", "B-A"], "ner")
+    shape = StudentShape(len(tokenizer), 4, 5, 6, len(labels))
+    forms = candidates.student_candidates(shape, tokenizer, labels, str(tmp_path), 2, print)
+    ids = np.full((2, LENGTH), 7, np.int32)
+    shapes = {form.name: form.run(ids).shape for form in forms if "XLA" not in form.name}
+    whole, at_words = (2, LENGTH, len(labels)), (2 * 14, len(labels))
+    assert {n: at_words if n.endswith("begin") else whole for n in shapes} == shapes
+    exports = {form.name for form in forms if form.is_export}
+    native = {f"student, native int8, {told}" for told in ("2 threads", "1 thread")}
+    others = {f"student, {title}" for title, export, _ in fast if export is not NATIVE}
+    assert exports == (others | native if kernels() else others)
 
 
 def test_impossible_sizes():

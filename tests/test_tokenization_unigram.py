@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import sentencepiece
 import tensorflow as tf
 from golden_tokenizers import GOLDEN, copied, golden, opened
 from small_run import german_and_hindi, small
@@ -216,7 +217,47 @@ def test_a_model_file_that_is_written_is_read():
     assert content.startswith(b"\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02\x0a\x0d\x0a\x04")
     assert b"\x15\x00\x00\xc0\xbf\x18\x01\x12" in content
     described = sentencepiece_model.describe(content, "a.model")
-    assert (described.pieces, described.table) == (2, b"")
+    assert (described.pieces, described.table) == (["<unk>", "▁a"], b"")
+
+
+# Its rules have a long name, so that the pieces are far from the end of the file.
+LONG_NORMALIZER = b"\x1a\x80\x04\x0a\xfd\x03" + bytes(509)
+
+
+@pytest.mark.parametrize(
+    ("piece", "spelled"),
+    [
+        (b"\x0a\x01a", "a"),  # no score
+        (b"\x0a\x01a\x15\0\0\0\0", "a"),
+        (b"\x0a\x01a\x15\0\0\0\0\x18\x06", "a"),
+        (b"\x15\0\0\0\0\x0a\x01a", "a"),  # the score first
+        (b"\x0a\x01a\x15\0\0\0\0\x0a\x01b", "b"),  # spelled twice: the last one counts
+        (b"\x0a\x01a\x15\0\0\0\0\x18\x80\x01", "a"),  # a type of two bytes
+        (b"\x0a\x80\x01" + b"a" * 128 + b"\x15\0\0\0\0", "a" * 128),
+        (b"\x15\0\0\0\0", ""),
+    ],
+)
+def test_a_piece_is_read_however_it_is_written(piece, spelled):
+    size = bytes([len(piece)]) if len(piece) < 128 else bytes([len(piece) & 127 | 128, 1])
+    content = b"\x0a" + size + piece + b"\x12\0" + LONG_NORMALIZER
+    assert sentencepiece_model.describe(content, "a.model").pieces == [spelled]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"\x0a\x01\xff", b"\x08\x01", b"\x0a\x05a", b"\x0a", b"\x0a\x01a\x15\0", b"\x0b"],
+)
+def test_a_piece_that_is_none(piece):
+    content = b"\x0a" + bytes([len(piece)]) + piece + b"\x12\0" + LONG_NORMALIZER
+    with pytest.raises(CheckpointError, match="cut off or damaged"):
+        sentencepiece_model.describe(content, "a.model")
+
+
+def test_pieces_are_those_of_the_library():
+    content = (GOLDEN / XLM_ROBERTA / MODELS[XLM_ROBERTA]).read_bytes()
+    opened = sentencepiece.SentencePieceProcessor(model_proto=content)
+    expected = opened.id_to_piece(list(range(opened.get_piece_size())))
+    assert sentencepiece_model.describe(content, "a.model").pieces == expected
 
 
 def test_a_huge_file_is_not_read(tmp_path):

@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -109,28 +107,3 @@ def time_batches(student: str, threads: int, seconds: float) -> dict[str, Any]:
             rate = 1000 * ids.size / told["median"]
             results[form][str(size)] = {**told, "wordpieces_per_second": rate}
     return results
-
-
-_PROCESS = """
-import sys, time
-started = time.perf_counter()
-import xtremedistil
-predictor = xtremedistil.load(*sys.argv[1:])
-predictor.tag("Anna lives in Paris.")
-ready = time.perf_counter() - started
-predictor.tag(["Anna lives in Paris."] * 32)
-from xtremedistil.runtime.machine import peak_memory
-print(peak_memory(), ready)
-"""
-
-
-def serving_process(student: str) -> dict[str, dict[str, float]]:
-    """What a process costs that loads a student and tags 32 sentences: `peak_bytes` of memory, and
-    `ready_seconds`, from the import of the package to its first answer."""
-    found = {}
-    for form, (backend, quantize) in _forms().items():
-        program = [sys.executable, "-c", _PROCESS, student, backend, quantize]
-        done = subprocess.run(program, capture_output=True, text=True, check=True)
-        peak, ready = done.stdout.split()[-2:]
-        found[form] = {"peak_bytes": int(peak), "ready_seconds": float(ready)}
-    return found

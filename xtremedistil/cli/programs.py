@@ -35,6 +35,7 @@ class Command:
         decides: options of a run that it decides itself.
         has_sample: whether the sample corpus stands in for data and a teacher that are not given.
         streams: whether it writes its results as they come.
+        more: what --help says after that line.
     """
 
     help: str
@@ -44,6 +45,7 @@ class Command:
     decides: tuple[str, ...] = ()
     has_sample: bool = False
     streams: bool = False
+    more: str = ""
 
     @property
     def output(self) -> type[output.OutputOptions]:
@@ -87,7 +89,8 @@ def run(name: str, command: Command, arguments: Sequence[str]) -> None:
         flags.define_flags(command.options)
     if command.of_run:
         flags.define_run_flags()
-    help.show_on_help(lambda: _help(f"{name}: {command.help}", command))
+    about = ", ".join(filter(None, [command.help, command.more]))
+    help.show_on_help(lambda: _help(f"{name}: {about}", command))
 
     def work() -> output.Results | None:
         given = [flags.read_options(command.options)] if command.options else []

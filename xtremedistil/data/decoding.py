@@ -54,16 +54,16 @@ def best_tags(scores: np.ndarray, edges: np.ndarray, legal: np.ndarray | None) -
     best = scores.argmax(axis=1)
     if legal is None or not len(best):
         return best
-    last = legal.shape[0] - 1
-    starts, ends = edges[:-1], edges[1:]
-    filled = starts < ends
-    before = np.roll(best, 1)
-    before[starts[filled]] = last
-    wrong = ~legal[before, best]
-    wrong[ends[filled] - 1] |= ~legal[best[ends[filled] - 1], last]
-    if not wrong.any():
+    starts, ends, texts = edges[:-1], edges[1:], np.arange(len(edges) - 1)
+    # the tags, with an edge before each text and behind the last: a text's steps go on into the
+    # edge behind it, and from the edge of an empty text into the next one, which is legal
+    chain = np.full(len(best) + len(edges), legal.shape[0] - 1)
+    chain[np.arange(len(best)) + np.repeat(texts, ends - starts) + 1] = best
+    wrong = np.flatnonzero(~legal[chain[:-1], chain[1:]])
+    if not len(wrong):
         return best
-    texts = np.unique(np.searchsorted(ends, np.flatnonzero(wrong), side="right"))
+    of_text = np.searchsorted(ends + texts, wrong)
+    texts = of_text[np.append(True, of_text[1:] != of_text[:-1])]
     texts = texts[np.argsort(starts[texts] - ends[texts], kind="stable")]  # the longest first
     _viterbi(scores, starts[texts], (ends - starts)[texts], legal, best)
     return best
@@ -76,17 +76,18 @@ def _viterbi(
     step = np.where(legal, 0.0, -np.inf)
     between, at_start, at_end = step[:-1, :-1], step[-1, :-1], step[:-1, -1]
     # so many texts have a word at each place, and they are the first ones
-    active = [np.searchsorted(-lengths, -place) for place in range(lengths[0])]
+    active = np.searchsorted(-lengths, -np.arange(lengths[0])).tolist()
     came_from = np.zeros((len(active), len(starts), scores.shape[1]), np.intp)
     sums = np.repeat(at_start[None], len(starts), axis=0)
+    texts = np.arange(len(starts))
     for place, number in enumerate(active):
         if place:
             reached = sums[:number, :, None] + between
-            came_from[place, :number] = reached.argmax(axis=1)
-            sums[:number] = reached.max(axis=1)
+            reached.argmax(axis=1, out=came_from[place, :number])
+            np.maximum.reduce(reached, axis=1, out=sums[:number])
         sums[:number] += scores[starts[:number] + place]
     chosen = (sums + at_end).argmax(axis=1)
     for place in reversed(range(len(active))):
         number = active[place]
         best[starts[:number] + place] = chosen[:number]
-        chosen[:number] = came_from[place, np.arange(number), chosen[:number]]
+        chosen[:number] = came_from[place, texts[:number], chosen[:number]]

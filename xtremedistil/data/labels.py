@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from absl import logging
 
 from xtremedistil.data.decoding import best_tags, legal_steps
 from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
@@ -103,6 +102,8 @@ class LabelSet:
                 f"{len(names)} classes, {', '.join(names[:20])}"
             )
         pairs = ", ".join(f"{own}={name}" for own, name in zip(self.names, names, strict=True))
+        from absl import logging  # here: it takes as long to import as a third of numpy
+
         logging.warning(
             "the teacher's head does not name its classes: they are taken for the data's in "
             "their order (%s). If that is not so, --label_map says how they are called",

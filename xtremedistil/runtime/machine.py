@@ -30,11 +30,22 @@ def _reset_peak() -> None:
 
 def peak_memory() -> int:
     """Peak resident bytes since the last reset."""
+    return _status("VmHWM") or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def anonymous_memory() -> int:
+    """Resident bytes that are of no file, and so of this process alone; 0 where the system does not
+    say."""
+    return _status("RssAnon")
+
+
+def _status(name: str) -> int:
+    """Bytes that Linux tells of this process; 0 elsewhere."""
     with contextlib.suppress(OSError), open("/proc/self/status") as file:
         for line in file:
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{name}:"):
                 return 1024 * int(line.split()[1])
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 0
 
 
 def share_one_heap() -> None:

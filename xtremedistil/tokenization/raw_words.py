@@ -47,7 +47,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 def ranges(code_points: Iterable[int]) -> Ranges:
     """The first and last of each run of code points."""
-    found = np.unique(np.array([*code_points], np.int64))
+    found = np.array(sorted({*code_points}), np.int64)  # np.unique would import numpy.ma
     last = np.append(np.diff(found) != 1, True)[: len(found)]
     return tuple(zip(found[np.roll(last, 1)].tolist(), found[last].tolist(), strict=True))
 

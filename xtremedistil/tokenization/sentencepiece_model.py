@@ -1,4 +1,4 @@
-"""The model file of the SentencePiece library: what it says beside its pieces, and a new one.
+"""The model file of the SentencePiece library: what it says, and a new one.
 
 The file is a protocol buffer, `sentencepiece_model.proto` of that library. A few fields of it are
 read and written here, field by field, so that a served student needs no compiler of such files.
@@ -20,6 +20,10 @@ _MODEL_TYPE, _SIZE, _SUFFIX, _BYTES, _UNKNOWN_ID = 3, 4, 24, 35, 40
 _RULE, _TABLE, _PREFIX, _ESCAPE = 1, 2, 3, 5
 _UNIGRAM = 1
 _VARINT, _FIXED_64, _SIZED, _FIXED_32 = 0, 1, 2, 5
+# Of a piece as every known file has it.
+_PIECE_KEY, _SPELLED_KEY = _PIECE << 3 | _SIZED, _SPELLED << 3 | _SIZED
+_SCORE_KEY, _TYPE_KEY = _SCORE << 3 | _FIXED_32, _TYPE << 3 | _VARINT
+_MOST_OF_PIECE = 260  # bytes that a piece has, whose sizes are one byte, or seems to have
 
 
 class PieceType(IntEnum):
@@ -33,14 +37,14 @@ class PieceType(IntEnum):
 
 @dataclass(frozen=True)
 class Described:
-    """What a model file says beside its pieces.
+    """What a model file says.
 
     Attributes:
-        pieces: how many there are.
+        pieces: what each spells, in the order of the ids.
         table: of normalization, as the library compiled it.
     """
 
-    pieces: int
+    pieces: list[str]
     table: bytes
 
 
@@ -55,18 +59,22 @@ def describe(content: bytes, path: str) -> Described:
         CheckpointError: it is cut off or damaged, is no Unigram model, or one that does not put a
             space before each word.
     """
-    pieces, settings = 0, {}
-    for number, value in _fields(content, path):
-        pieces += number == _PIECE
-        if number in (_TRAINER, _NORMALIZER):
-            if not isinstance(value, bytes):
-                raise _damaged(path)
+    pieces, place = _first_pieces(content)
+    settings = {}
+    for number, value in _fields(content[place:], path):
+        if number not in (_PIECE, _TRAINER, _NORMALIZER):
+            continue
+        if not isinstance(value, bytes):
+            raise _damaged(path)
+        if number == _PIECE:
+            pieces.append(dict(_fields(value, path)).get(_SPELLED, b""))
+        else:
             settings[number] = dict(_fields(value, path))
     if not pieces or len(settings) != 2:
         raise CheckpointError(
             f"{path}: a SentencePiece model has pieces, then settings of its trainer and its "
-            f"normalizer; the file may be cut off. Received: {pieces} pieces, {len(settings)} of 2 "
-            "settings"
+            f"normalizer; the file may be cut off. Received: {len(pieces)} pieces, "
+            f"{len(settings)} of 2 settings"
         )
     trainer, normalizer = settings[_TRAINER], settings[_NORMALIZER]
     rules = {
@@ -85,7 +93,10 @@ def describe(content: bytes, path: str) -> Described:
     if not isinstance(table, bytes):
         raise _damaged(path)
     check_table(table, path)
-    return Described(pieces, table)
+    try:
+        return Described([piece.decode("utf-8") for piece in pieces], table)
+    except (AttributeError, UnicodeDecodeError) as error:  # a number, or no text
+        raise _damaged(path) from error
 
 
 def check_table(table: bytes, path: str) -> None:
@@ -157,6 +168,29 @@ def _number(field: int, value: int) -> bytes:
 
 def _sized(field: int, value: bytes) -> bytes:
     return _varint(field << 3 | _SIZED) + _varint(len(value)) + value
+
+
+def _first_pieces(content: bytes) -> tuple[list[bytes], int]:
+    """What pieces spell, as long as they are written as in every known file, and where they end.
+
+    There are hundreds of thousands, so they are read here at once, and only the rest by `_fields`:
+    a text, a score and, where it is not a normal piece, its type, each size and type in one byte.
+    """
+    pieces, place = [], 0
+    last = len(content) - _MOST_OF_PIECE
+    while place < last and content[place] == _PIECE_KEY and content[place + 2] == _SPELLED_KEY:
+        size, length = content[place + 1], content[place + 3]
+        begin, end = place + 4, place + 2 + size
+        score = begin + length
+        if content[score] != _SCORE_KEY or size >= 0x80:
+            break
+        if end != score + 5 and not (
+            end == score + 7 and content[end - 2] == _TYPE_KEY and content[end - 1] < 0x80
+        ):
+            break
+        pieces.append(content[begin:score])
+        place = end
+    return pieces, place
 
 
 def _fields(content: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:

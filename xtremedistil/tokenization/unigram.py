@@ -198,19 +198,18 @@ def _from_model(folder: TokenizerFolder, name: str) -> Unigram:
     path, content = folder.path(name), folder.read_bytes(name)
     described = sentencepiece_model.describe(content, path)
     processor = _open(content, path)
-    with refusing_malformed(path):
-        pieces = processor.id_to_piece(list(range(described.pieces)))
+    pieces = described.pieces
     class_name, layout = _layout(folder, name)
     vocabulary = [""] * layout.offset + pieces
     vocabulary[: len(layout.first)] = layout.first
     # Where the model file spells a piece of the layout once more, the layout's counts.
-    ids = {piece: i for i, piece in reversed([*enumerate(vocabulary)])}
+    ids = dict(zip(reversed(vocabulary), range(len(vocabulary) - 1, -1, -1), strict=True))
     added = added_tokens(folder)
     if layout.last not in ids and layout.last not in added:
         ids[layout.last] = len(vocabulary)
     ids = join_added(ids, added, path)
     if WHOLE in folder.names:
-        scores = processor.get_score(list(range(described.pieces)))
+        scores = processor.get_score(list(range(len(pieces))))
         scored = dict(zip(vocabulary[layout.offset :], scores, strict=True))
         scored = {piece: score for piece, score in scored.items() if piece not in layout.first}
         _check_same(folder, path, vocabulary, scored, described.table)

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import tokenizers
-from absl import logging
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from xtremedistil.runtime import files
@@ -139,7 +138,7 @@ class WordPiece(Tokenizer):
 
     @cached_property
     def _index(self) -> dict[str, int]:
-        return {piece: i for i, piece in enumerate(self.vocabulary)}
+        return dict(zip(self.vocabulary, range(len(self.vocabulary)), strict=True))
 
     @cached_property
     def checkpoint_specials(self) -> SpecialIds:
@@ -214,6 +213,8 @@ def _folds_case(told: object, vocabulary: Sequence[str], path: str) -> bool:
         vocabulary: every piece.
         path: of the vocabulary, to name it.
     """
+    from absl import logging  # here: a student's folder says whether, and is sooner loaded without
+
     capitals = [p for p in vocabulary if p != p.lower() and not (p[:1] == "[" and p[-1:] == "]")]
     cased = len(capitals) > _CAPITALS_OF_FOLDED * len(vocabulary)
     shown = f"{len(capitals):,} of its {len(vocabulary):,} pieces have capitals"
