@@ -68,7 +68,9 @@ class PredictorOptions(Checked):
     """Flags of every command that runs a student."""
 
     model: str = option(
-        "", "Folder of a student, of an ONNX, LiteRT or native export, or of a run."
+        "",
+        "Folder of a student, of an ONNX, LiteRT or native export, or of a run; or a student's "
+        "name on the hub (user/name).",
     )
     backend: str = option(
         AUTO,
@@ -268,11 +270,30 @@ def fetch(given: FetchOptions) -> None:
         logging.info("%s: %s sentences", os.path.join(given.output_dir, file), f"{number:,}")
 
 
+@dataclass(frozen=True)
+class PushOptions(Checked):
+    """Flags of `push`."""
+
+    model: str = option("", "Folder of a student, of a run, or of an ONNX or native export.")
+    repository: str = option("", "Where on the hub: user/name.")
+    private: bool = option(False, "For its owner alone, where the repository is made.")
+
+
+def push(given: PushOptions) -> None:
+    """Puts a student on the hub."""
+    from xtremedistil.serving.hub import push as push_folder
+
+    if not given.model:
+        raise ConfigError("--model must name a student's folder. Received: nothing")
+    logging.info("written: %s", push_folder(given.model, given.repository, given.private))
+
+
 COMMANDS = {
     "predict": Command("texts in, entities or classes out", PredictOptions, predict),
     "evaluate": Command("score a student on labeled data", EvaluateOptions, evaluate),
     "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
     "benchmark": Command("speed of student and teacher", BenchmarkOptions, benchmark),
+    "push": Command("put a student on the Hugging Face hub", PushOptions, push),
     "demo": Command("a page to try a student on", DemoOptions, demo),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
     "latency": Command("time the students of a sweep side by side", LatencyOptions, latency),
