@@ -57,6 +57,7 @@ def test_results_hold_what_others_rely_on(finished):
     assert "f1" not in results["steps"][0]  # which trains no head
     assert results["steps"][-1]["f1"] == results["student"]["f1"]
     assert all(step["seconds"] > 0 for step in results["steps"])
+    assert f"{results['student']['f1']['mean']:.2f}" in (out / "student/README.md").read_text()
     by_targets = [step["constant_loss"] is not None for step in results["steps"]]
     assert by_targets == [step["stage"] < 3 for step in results["steps"]]
     start = results["steps"][0]["history"][0]["validation_loss"]

@@ -178,6 +178,25 @@ def fetch(given: FetchOptions) -> Results:
     return Results("\n".join(lines), counts)
 
 
+@dataclass(frozen=True)
+class PushOptions(Checked):
+    """Flags of `push`."""
+
+    model: str = option("", "Folder of a student, of a run, or of an ONNX or native export.")
+    repository: str = option("", "Where on the hub: user/name.")
+    private: bool = option(False, "For its owner alone, where the repository is made.")
+
+
+def push(given: PushOptions) -> Results:
+    """Puts a student on the hub."""
+    from xtremedistil.serving.hub import push as push_folder
+
+    if not given.model:
+        raise ConfigError("--model must name a student's folder. Received: nothing")
+    address = push_folder(given.model, given.repository, given.private)
+    return Results(f"written: {address}", {"address": address})
+
+
 COMMANDS = {
     "distil": Command(
         "distil a teacher into a tiny student", None, distil, of_run=True, has_sample=True
@@ -198,6 +217,7 @@ COMMANDS = {
     "benchmark": Command(
         "speed of student and teacher", BenchmarkOptions, benchmark, more=MEASURED
     ),
+    "push": Command("put a student on the Hugging Face hub", PushOptions, push),
     "demo": Command("a page to try a student on", DemoOptions, demo, streams=True),
     "sweep": Command("compare runs that differ in a few flags", SweepOptions, sweep, of_run=True),
     "latency": Command("time the students of a sweep side by side", LatencyOptions, latency),

@@ -18,7 +18,9 @@ class PredictorOptions(Checked):
     """Flags of every command that runs a student."""
 
     model: str = option(
-        "", "Folder of a student, of an ONNX, LiteRT or native export, or of a run."
+        "",
+        "Folder of a student, of an ONNX, LiteRT or native export, or of a run; or a student's "
+        "name on the hub (user/name).",
     )
     backend: str = option(
         AUTO,

@@ -19,6 +19,7 @@ from xtremedistil.experiments.latency import time_run
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import RunScores, Scored
 from xtremedistil.report import schema
+from xtremedistil.report.model_card import CARD, model_card
 from xtremedistil.report.schema import RunResults, TeacherResults
 from xtremedistil.runtime import files
 from xtremedistil.runtime.environment import hardware, versions
@@ -93,6 +94,7 @@ def collect(
         **_provenance(run),
     )
     _write(run, schema.RESULTS, results)
+    _write_cards(run, results, folder)
     return results
 
 
@@ -119,6 +121,14 @@ def collect_teacher(run: Run) -> TeacherResults:
 
 def _write(run: Run, name: str, values: Any) -> None:
     files.write_json(os.path.join(run.config.run.output_dir, name), to_json(values))
+
+
+def _write_cards(run: Run, results: RunResults, folder: str) -> None:
+    """Writes the card of each final student into its folder."""
+    for number in run.student.final_steps():
+        language = run.student.plan_steps()[number].language
+        path = os.path.join(folder, *([language] if language else []), CARD)
+        files.write_bytes(path, model_card(results, language).encode("utf-8"))
 
 
 # Scoring

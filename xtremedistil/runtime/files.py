@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 from xtremedistil.runtime import disk
 from xtremedistil.runtime.errors import ArtifactError
 
+MOST_JSON_BYTES = 1 << 28
+
 
 def is_remote(path: str) -> bool:
     """Whether a path names a file system other than the local one."""
@@ -172,8 +174,12 @@ def read_json(path: str) -> Any:
     """Reads JSON.
 
     Raises:
-        ArtifactError: the file is missing or is not JSON.
+        ArtifactError: the file is missing, is not JSON, or is larger than any that is written here.
     """
+    if exists(path) and size(path) > MOST_JSON_BYTES:
+        raise ArtifactError(
+            f"{path}: a JSON file has at most {MOST_JSON_BYTES:,} bytes. Received: {size(path):,}"
+        )
     return parse_json(read_bytes(path), path)
 
 

@@ -4,15 +4,20 @@ The standard library's server, on the loopback address unless told otherwise. It
 not for serving: use TF Serving or ONNX Runtime for that.
 """
 
+import contextlib
 import html
 import io
 import json
+import socket
+import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
+
+from absl import logging
 
 from xtremedistil.data.lines import lines_of
 from xtremedistil.runtime.errors import DataError, XtremeDistilError
@@ -23,6 +28,9 @@ from xtremedistil.serving.python.stream import as_json
 
 MAX_REQUEST_BYTES = 1 << 20
 _SECONDS_TO_WAIT = 30
+_MOST_CONNECTIONS = 64  # at once; others are told to come again
+_MOST_ANSWERS = 4  # at once: each of a long text takes memory
+_BUSY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 _EXAMPLE = "Marie Curie was born in Warsaw, worked in Paris and founded the Curie Institute."
 _HUES = 8
 _DIGITS = 20  # of a Content-Length
@@ -86,6 +94,7 @@ class Demo:
         models: predictors by the name that the page shows, the student first.
         """
         self.models = models
+        self._turns = threading.Semaphore(_MOST_ANSWERS)
         self.answers([_EXAMPLE])  # a first call takes longer than all others
 
     def answers(self, texts: list[str]) -> dict[str, tuple[list[Any], float]]:
@@ -93,9 +102,10 @@ class Demo:
         found = {}
         for name, predictor in self.models.items():
             read: Callable = predictor.tag if predictor.task == "ner" else predictor.classify
-            start = time.perf_counter()
-            answers = read(texts)
-            found[name] = (answers, 1000 * (time.perf_counter() - start))
+            with self._turns:
+                start = time.perf_counter()
+                answers = read(texts)
+                found[name] = (answers, 1000 * (time.perf_counter() - start))
         return found
 
     def page(self, text: str | None) -> str:
@@ -129,7 +139,9 @@ def _types(predictor: Predictor) -> set[str]:
     return set(entity_types([labels.names[i] for i in labels.entity_ids]))
 
 
-def make_server(demo: Demo, port: int, host: str) -> ThreadingHTTPServer:
+def make_server(
+    demo: Demo, port: int, host: str, seconds: float = _SECONDS_TO_WAIT
+) -> ThreadingHTTPServer:
     """A server that answers until it is shut down.
 
     `GET /` is the page, `POST /` with the form's field `text` the page with answers, and
@@ -139,14 +151,61 @@ def make_server(demo: Demo, port: int, host: str) -> ThreadingHTTPServer:
         demo: the content.
         port: 0 for any that is free.
         host: the address to listen at; others than the loopback address are open to the network.
+        seconds: that a request may take to arrive.
     """
-    handler = type("Handler", (_Handler,), {"demo": demo})
-    return ThreadingHTTPServer((host, port), handler)
+    handler = type("Handler", (_Handler,), {"demo": demo, "timeout": seconds})
+    return _Server((host, port), handler)
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each connection, and no more connections than it can bear."""
+
+    request_queue_size = 2 * _MOST_CONNECTIONS
+
+    def __init__(self, *given: Any):
+        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        super().__init__(*given)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        try:
+            request.sendall(_BUSY)
+        except OSError as error:
+            logging.debug("a connection too many went away: %r", error)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One line: that a client goes away in the middle is no fault."""
+        logging.debug("a request from %s was not answered", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
     demo: Demo
-    timeout = _SECONDS_TO_WAIT
+    timeout: ClassVar[float]
+    default_request_version = "HTTP/1.0"  # a request that names none gets a status all the same
+
+    def setup(self) -> None:
+        super().setup()
+        # `timeout` is for each wait; a client that sends a byte now and then has no longer in all.
+        self._end = threading.Timer(self.timeout, self._stop_reading)
+        self._end.daemon = True
+        self._end.start()
+
+    def finish(self) -> None:
+        self._end.cancel()
+        super().finish()
+
+    def _stop_reading(self) -> None:
+        with contextlib.suppress(OSError):  # it is closed already
+            self.connection.shutdown(socket.SHUT_RD)
 
     def do_GET(self) -> None:
         if self.path != "/":
@@ -165,7 +224,15 @@ class _Handler(BaseHTTPRequestHandler):
                 "text/plain",
             )
         else:
-            self._answer(self.rfile.read(int(length)).decode("utf-8", "replace"))
+            self._answer_body(int(length))
+
+    def _answer_body(self, length: int) -> None:
+        try:
+            body = self.rfile.read(length)
+        except TimeoutError:
+            self._send(HTTPStatus.REQUEST_TIMEOUT, "the request did not end", "text/plain")
+            return
+        self._answer(body.decode("utf-8", "replace"))
 
     def _answer(self, body: str) -> None:
         try:
@@ -179,6 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.NOT_FOUND, "no such page", "text/plain")
         except XtremeDistilError as error:
             self._send(HTTPStatus.BAD_REQUEST, str(error), "text/plain")
+        except MemoryError:
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, "memory is short", "text/plain")
 
     def _json(self, body: str) -> str:
         try:

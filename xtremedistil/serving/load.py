@@ -7,6 +7,7 @@ from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.exports.card import load_export
 from xtremedistil.serving.exports.record import INT8, NONE, Export
 from xtremedistil.serving.exports.registry import backends, export_in, quantizations
+from xtremedistil.serving.hub import find_student
 from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Network, Predictor
 from xtremedistil.students.folder import BUNDLE, StudentFolder
@@ -65,8 +66,9 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
     """Loads a student.
 
     Args:
-        folder: a student's folder, an export that can be loaded, or the folder of a run that holds
-            `student/`.
+        folder: a student's folder, an export that can be loaded, the folder of a run that holds
+            `student/`, or a name on the hub (`user/name`, `hf://user/name@revision`); a folder of
+            that name wins.
         backend: `auto` is the fastest format of exports that is installed and can hold the student
             with weights as `quantize` says: `native` for int8 where the processor has AVX2 or
             VNNI, else `onnx`; else `keras`.
@@ -82,6 +84,7 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
         if value not in known[name]:
             legal = ", ".join(known[name])
             raise ConfigError(f"{name} is one of {legal}. Received: {name}={value!r}")
+    folder = find_student(folder)
     if (export := export_in(folder)) is not None:
         return load_export(export, folder, threads)
     folder = _inside(folder)

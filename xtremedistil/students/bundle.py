@@ -76,5 +76,6 @@ class Bundle:
 
 
 def bundle_bytes(folder: str) -> int:
-    """Bytes of a student's folder on disk."""
-    return sum(files.size(os.path.join(folder, name)) for name in files.list_folder(folder))
+    """Bytes of a student's folder on disk, without what tells people of it."""
+    names = (name for name in files.list_folder(folder) if not name.endswith(".md"))
+    return sum(files.size(os.path.join(folder, name)) for name in names)

@@ -22,6 +22,9 @@ from xtremedistil.tokenization.registry import TOKENIZERS
 
 BUNDLE, WEIGHTS = "bundle.json", "weights.safetensors"
 _ROWS, _FORMAT = "rows.safetensors", 2
+# Of the JSON that begins a safetensors file, and of `rows`: a row number for every piece that any
+# table could have. What is larger is not read.
+_MOST_HEADER_BYTES, _MOST_ROWS_BYTES = 1 << 20, 1 << 25
 _FIRST_KIND = "wordpiece"  # of every tokenizer when descriptions did not name its kind
 # What a description that is not one may cause on its way to a model.
 _MALFORMED = (
@@ -80,7 +83,12 @@ class Codec:
             ArtifactError: there is no such kind of tokenizer, or vocabulary and rows do not fit
                 each other.
         """
-        rows = safetensors.numpy.load(files.read_bytes(os.path.join(folder, _ROWS)))["rows"]
+        path = os.path.join(folder, _ROWS)
+        if (found := files.size(path)) > _MOST_ROWS_BYTES:
+            raise ArtifactError(
+                f"{path}: has at most {_MOST_ROWS_BYTES:,} bytes. Received: {found:,} bytes"
+            )
+        rows = safetensors.numpy.load(files.read_bytes(path))["rows"]
         kind = _tokenizer_kind(description, folder)
         tokenizer = kind.open(TokenizerFolder(folder, description["files"]), "checkpoint")
         if rows.dtype != np.int32 or rows.shape != (len(tokenizer),) or rows.min() < 0:
@@ -232,12 +240,14 @@ def _read_shape(content: Mapping[str, Any], folder: str) -> StudentShape:
     path = os.path.join(folder, WEIGHTS)
     with files.open_read(path) as file:
         length = int.from_bytes(file.read(8), "little")
-        header = file.read(length) if length <= files.size(path) else b""
+        header = file.read(length) if length <= _MOST_HEADER_BYTES else b""
     tensors = files.parse_json(header, path)
     found = sum(math.prod(t["shape"]) for name, t in tensors.items() if name != "__metadata__")
-    if shape.deployed_parameters != found:
+    # The bytes count too: a header alone may tell of more weights than any memory holds.
+    whole = 8 + length + found * np.dtype(np.float32).itemsize
+    if shape.deployed_parameters != found or files.size(path) != whole:
         raise ArtifactError(
-            f"{path}: {found:,} weights, which are not those of the described student. Received: "
-            f"shape={shape.to_dict()}"
+            f"{path}: {found:,} weights in {files.size(path):,} bytes, which are not those of the "
+            f"described student. Received: shape={shape.to_dict()}"
         )
     return shape
