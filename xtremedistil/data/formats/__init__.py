@@ -18,7 +18,15 @@ from xtremedistil.data.tag_schemes import SchemeError
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 
-__all__ = ["Example", "Rules", "detect_format", "read_examples", "read_lines", "recognise_scheme"]
+__all__ = [
+    "Example",
+    "Rules",
+    "detect_format",
+    "layout_of",
+    "read_examples",
+    "read_lines",
+    "recognise_scheme",
+]
 AUTO = "auto"
 TEXT_SUFFIX = " text"  # of the names of formats whose texts alone are read
 
@@ -92,6 +100,21 @@ def read_examples(
 def holds_text(file_format: str) -> bool:
     """Whether a format of `detect_format` is that of texts whose words nobody has parted."""
     return file_format == "text" or file_format.endswith(TEXT_SUFFIX)
+
+
+def layout_of(path: str, file_format: str, rules: Rules) -> str:
+    """Which columns or fields of a file are read, in words; "" where its format leaves no choice.
+
+    Args:
+        path, file_format, rules: as of `read_examples`.
+
+    Raises:
+        DataError: the file leaves open which they are.
+    """
+    made = FORMATS[file_format.removesuffix(TEXT_SUFFIX)]
+    if made.layout is None or file_format.endswith(TEXT_SUFFIX):
+        return ""
+    return made.layout(path, rules)
 
 
 def recognise_scheme(path: str, file_format: str, rules: Rules) -> str:

@@ -77,6 +77,14 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
         yield Example(words, tags, language, path, first, line_per_word=True)
 
 
+def layout(path: str, rules: Rules) -> str:
+    """Which columns are read."""
+    found = _find_layout(path, rules)
+    token, tag = found.token % found.width + 1, found.tag % found.width + 1
+    header = f", named in line {found.header}" if found.header else ""
+    return f"tokens in column {token}, tags in column {tag} of {found.width}{header}"
+
+
 def _is_comment(line: str, layout: _Layout) -> bool:
     if not line.startswith("#"):
         return False

@@ -5,8 +5,6 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from absl import logging
-
 from xtremedistil.data.formats import names, records
 from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.formats.head import Head, first_of
@@ -161,26 +159,43 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     if not rows:
         return
     if rules.task == "classification":
-        if len(rows[0]) < 2:
-            raise line_error(path, 1, "one column. A row is text and label.", row=rows[0])
-        text, label, has_header = find_classified(path, rows, rules)
-        header = rows[0] if has_header else None
-        shown = _unique(path, header) if header else names.numbered(rows[0])
-        named = _renamed(rules, shown[text], shown[label])
-        if header:
-            logging.info("%s:1: the names of columns: %s", path, ", ".join(header)[:80])
+        text, label, header = _classified(path, rows, rules)
+        named = _renamed(rules, text, label)
         yield from records.labeled(_records(path, header), path, language, named)
         return
-    header = _unique(path, rows[0])
-    known = (rules.token_column, _KNOWN, "token_column", "tokens")
-    token = header[names.place_of(f"{path}:1", header, *known)]
-    known = (rules.tag_column, names.TAG_NAMES, "tag_column", "tags")
-    tag = header[names.place_of(f"{path}:1", header, *known)]
+    token, tag, header = _tagged(path, rows, rules)
     sentence = next((name for name in header if names.is_named(name, _SENTENCES)), None)
     each = (
         _of_words if sentence or names.is_named(token, frozenset({"word", "token"})) else _of_rows
     )
     yield from each(path, language, rules, header, (token, tag, sentence))
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which columns are read."""
+    rows = _head_rows(path)
+    find = _classified if rules.task == "classification" else _tagged
+    text, label, header = find(path, rows, rules)
+    return f"columns {text!r} and {label!r}" + (", named in line 1" if header else "")
+
+
+def _classified(path: str, rows: list[Row], rules: Rules) -> tuple[str, str, Row | None]:
+    """The columns of text and label, and the header, if there is one."""
+    if len(rows[0]) < 2:
+        raise line_error(path, 1, "one column. A row is text and label.", row=rows[0])
+    text, label, has_header = find_classified(path, rows, rules)
+    header = _unique(path, rows[0]) if has_header else None
+    shown = header or names.numbered(rows[0])
+    return shown[text], shown[label], header
+
+
+def _tagged(path: str, rows: list[Row], rules: Rules) -> tuple[str, str, Row]:
+    """The columns of tokens and tags, and the header."""
+    header = _unique(path, rows[0])
+    known = (rules.token_column, _KNOWN, "token_column", "tokens")
+    token = header[names.place_of(f"{path}:1", header, *known)]
+    known = (rules.tag_column, names.TAG_NAMES, "tag_column", "tags")
+    return token, header[names.place_of(f"{path}:1", header, *known)], header
 
 
 def _unique(path: str, header: Row) -> Row:

@@ -59,3 +59,8 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
 def read_text(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Texts alone."""
     return records.unlabeled(_objects(path), path, language, rules)
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which fields are read."""
+    return records.layout(_objects(path), path, rules)

@@ -67,6 +67,14 @@ def unlabeled(
             yield Example(words, None, language, path, number)
 
 
+def layout(numbered: Iterable[tuple[int, Record]], path: str, rules: Rules) -> str:
+    """Which fields of labeled records are read, in words."""
+    for number, record in numbered:
+        _, fields = _reader(f"{path}:{number}", record, rules)
+        return f"fields {fields[0]!r} and {fields[1]!r}"
+    return ""
+
+
 def text_field_of(where: str, fields: Iterable[str], asked: str) -> str:
     """The field of unlabeled text."""
     columns = list(fields)
