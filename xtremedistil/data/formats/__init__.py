@@ -9,7 +9,14 @@ import dataclasses
 from collections.abc import Iterator
 
 from xtremedistil.data import tag_schemes
-from xtremedistil.data.formats.example import AS_WRITTEN, Example, Rules, check_words, in_iob2
+from xtremedistil.data.formats.example import (
+    AS_WRITTEN,
+    Example,
+    Rules,
+    check_words,
+    in_iob2,
+    listed,
+)
 from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.registry import FORMATS
 from xtremedistil.data.formats.tables import is_table
@@ -133,7 +140,7 @@ def recognise_scheme(path: str, file_format: str, rules: Rules) -> str:
     try:
         scheme = tag_schemes.recognise(seen)
     except SchemeError as error:
-        shown = ", ".join(sorted(seen.tags)[:20])
+        shown = listed(sorted(seen.tags))
         raise DataError(f"{path}: {error.rule} Received: {shown}") from error
     # orphans are counted where they are repaired, and the tags are the same
     return tag_schemes.IOB2 if scheme == tag_schemes.IOB1 and rules.repair_iob2 else scheme
