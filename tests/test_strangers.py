@@ -110,3 +110,11 @@ def test_long_lists_in_errors_are_cut():
     with pytest.raises(DataError, match=r"C19 and 10 more\. If it is one of these") as error:
         labels.encode(["D"], lambda i: "f:1")
     assert "C20" not in str(error.value)
+
+
+def test_a_header_of_other_names_is_read_as_its_error_advises(read):
+    content = "foo bar\nBo B-PER\nran O\n\n"
+    with pytest.raises(DataError, match=r"train.txt:1: .*--token_column=NAME --tag_column=NAME"):
+        read(content)
+    found = read(content, token_column="foo", tag_column="bar")
+    assert found == [(["Bo", "ran"], ["B-PER", "O"])]
