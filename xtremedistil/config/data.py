@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from xtremedistil.config.option import Checked, option
+from xtremedistil.runtime.errors import ConfigError
 
 TASKS = ("ner", "classification")
+_LENGTHS = {"ner": 32, "classification": 128}  # what training sees of a text, by default
+_LEAST_LENGTH = 3
 DATA_FORMATS = ("conll", "tsv", "classification", "jsonl", "csv", "parquet", "fasttext")
 
 
@@ -113,9 +116,10 @@ class DataConfig(Checked):
         decides=("labeled",),
     )
     max_seq_length: int = option(
-        32,
-        "Wordpieces of a sentence that training sees, [CLS] and [SEP] included.",
-        low=3,
+        0,
+        "Wordpieces of a sentence that training sees, [CLS] and [SEP] included. 0: 32 for tags of "
+        "words, as in the paper; 128 for classes of texts, which are longer than sentences.",
+        low=0,
         decides=("teacher", "targets", "steps"),
     )
     truncate_scoring: bool = option(
@@ -168,3 +172,13 @@ class DataConfig(Checked):
         "core). Whatever their number, the result is the same.",
         low=0,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.max_seq_length:
+            object.__setattr__(self, "max_seq_length", _LENGTHS[self.task])
+        if self.max_seq_length < _LEAST_LENGTH:
+            raise ConfigError(
+                f"--max_seq_length must be 0 or at least {_LEAST_LENGTH}: a piece between two "
+                f"markers. Received: max_seq_length={self.max_seq_length}"
+            )

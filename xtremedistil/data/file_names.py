@@ -49,7 +49,7 @@ def one_file(folder: str, split: str, found: list[str]) -> list[str]:
     """
     parts = [match for name in found if (match := _SHARD.search(name.split(".")[0]))]
     if len(found) > 1 and len(parts) < len(found):
-        raise DataError(f"{folder}: one {split} file is wanted. Received: {', '.join(found)}")
+        raise DataError(f"{folder}: one {split} file is wanted. Received: {listed(found)}")
     if parts and {(int(p[1]), int(p[2])) for p in parts} != {
         (i, int(parts[0][2])) for i in range(int(parts[0][2]))
     }:

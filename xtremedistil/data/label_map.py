@@ -9,6 +9,7 @@ keeps its name does so in a line of its own (`LOC=LOC`) where another gets the s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.lines import read_lines
 from xtremedistil.data.schemes import OUTSIDE, recognise
 from xtremedistil.runtime.errors import ConfigError
@@ -94,7 +95,7 @@ class LabelMap:
         if unknown:
             raise ConfigError(
                 f"{self.path}: a line names a label that the teacher has, or a type of its "
-                f"entities; it has {', '.join(labels)} (--label_map). Received: {unknown[0]!r}"
+                f"entities; it has {listed(labels)} (--label_map). Received: {unknown[0]!r}"
             )
         if task != "ner" and "" in self.names.values():
             raise ConfigError(

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from xtremedistil.data.decoding import best_tags, legal_steps
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
 from xtremedistil.runtime.errors import CheckpointError, DataError
 
@@ -43,10 +44,10 @@ class LabelSet:
         if len(set(self.names)) != len(self.names) or len(self.entity_ids) < 2:
             raise CheckpointError(
                 "labels must be two or more different names. Received: "
-                f"{', '.join(self.names) or 'none'}"
+                f"{listed(self.names) or 'none'}"
             )
         if self.task == "ner" and OUTSIDE not in self.names:
-            raise CheckpointError(f"NER labels must contain O. Received: {', '.join(self.names)}")
+            raise CheckpointError(f"NER labels must contain O. Received: {listed(self.names)}")
         _ = self.scheme  # raises where the labels are of several
 
     @classmethod
@@ -99,7 +100,7 @@ class LabelSet:
             raise DataError(
                 f"{where}: the teacher's head has {len(self)} classes without names, which stand "
                 "for those of the data if there are as many; --label_map names them. Received: "
-                f"{len(names)} classes, {', '.join(names[:20])}"
+                f"{len(names)} classes, {listed(names)}"
             )
         pairs = ", ".join(f"{own}={name}" for own, name in zip(self.names, names, strict=True))
         from absl import logging  # here: it takes as long to import as a third of numpy
@@ -195,7 +196,7 @@ class LabelSet:
         return ids
 
     def _unknown(self, name: str, where: str) -> str:
-        legal = ", ".join(self.names[i] for i in self.entity_ids)
+        legal = listed([self.names[i] for i in self.entity_ids])
         return (
             f"{where}: the teacher does not know this label; it knows {legal}. If it is one of "
             "these under another name, --label_map renames the teacher's; else use a teacher that "

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from xtremedistil.data.formats.example import listed
 from xtremedistil.runtime.errors import CheckpointError
 
 OUTSIDE = "O"
@@ -213,7 +214,7 @@ def recognise(tags: Iterable[str]) -> Scheme:
             return _bare(scheme, named)
     raise CheckpointError(
         "labels of several tag schemes: BIOES has the prefixes B, I, E, S, and BILOU has B, I, L, "
-        f"U. Received: {', '.join(sorted(named))}"
+        f"U. Received: {listed(sorted(named))}"
     )
 
 

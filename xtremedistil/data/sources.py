@@ -22,6 +22,7 @@ from xtremedistil.data.formats import (
     read_examples,
     recognise_scheme,
 )
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.tag_schemes import IOB2
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
@@ -98,7 +99,7 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
     for path in transfer_paths(config.transfer_file):
         sources["transfer"].append(Source(path, "", _text_format(path, config)))
     if not (sources["train"] or sources["transfer"]):
-        received = ", ".join(files.list_folder(config.data_dir)[:20]) or "an empty folder"
+        received = listed(files.list_folder(config.data_dir)) or "an empty folder"
         raise DataError(
             f"{config.data_dir}: no training file. A data folder holds train, dev and test files "
             "(train.tsv, train.jsonl, train.csv, train.parquet, .gz or .xz), or one folder of them "

@@ -87,7 +87,8 @@ def recognise(seen: Evidence) -> str:
     if not found:
         raise SchemeError(
             f"tags of several schemes: letters {', '.join(sorted(letters))}. BIOES has B, I, E, S; "
-            "BILOU has B, I, L, U."
+            "BILOU has B, I, L, U. Write all in one; --tag_scheme then names the line of the first "
+            "tag that is none of it."
         )
     return IOB1 if found == IOB2 and lettered == named and _is_iob1(seen) else found
 

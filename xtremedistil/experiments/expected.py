@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from xtremedistil.benchmark.clock import median_seconds
 from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.understood import understand
+from xtremedistil.experiments.understood_text import describe
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.student import StudentShape, build_student
 
@@ -26,11 +28,13 @@ class Expected:
         seconds: by run; 0 where it is done.
         shared: kinds of parts that several runs use, with their number.
         basis: what was measured.
+        understood: what the first run has understood of its data and its teacher, as text.
     """
 
     seconds: dict[str, float]
     shared: dict[str, int]
     basis: str
+    understood: str = ""
 
     @property
     def total(self) -> float:
@@ -64,7 +68,9 @@ def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
         XtremeDistilError: a run cannot be made.
     """
     made = {run.id: Run(run.config) for run in runs}
-    rates = _measure(next(iter(made.values())))
+    first = next(iter(made.values()))
+    understood = describe(first, understand(first, first.config.run.stage != "teacher"))
+    rates = _measure(first)
     users: dict[str, list[str]] = {}
     seconds = {}
     for id, run in made.items():
@@ -82,7 +88,7 @@ def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
         f"teacher {1000 * rates.teacher:.2f} ms a sentence, student {1000 * rates.student:.3f} ms "
         "a sentence and million operations"
     )
-    return Expected(seconds, {f"{kind}(s)": n for kind, n in shared.items()}, basis)
+    return Expected(seconds, {f"{kind}(s)": n for kind, n in shared.items()}, basis, understood)
 
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:

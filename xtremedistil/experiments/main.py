@@ -9,9 +9,10 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil.config import Config
-from xtremedistil.data.unlabeled import AGREEMENT, DEV, TEST
 from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
+from xtremedistil.experiments.understood import UNDERSTOOD, understand
+from xtremedistil.experiments.understood_text import describe
 from xtremedistil.report.summary import summary
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.locks import run_lock
@@ -72,14 +73,11 @@ def conclude(config: Config) -> Conclusion | None:
         if workers.chief:
             files.write_json(os.path.join(out, "config.json"), config.to_dict())
         workers.meet()
-        logging.info("%s", describe(run))
+        understood = understand(run, with_transfer=last >= 0)
+        if workers.chief:
+            files.write_json(os.path.join(out, UNDERSTOOD), to_json(understood))
+        logging.info("%s", describe(run, understood))
         if last >= 0:
-            transfer = run.data.prepare_transfer()  # what is wrong with it is found now
-            if cut := transfer.get("cut_texts"):
-                logging.info(
-                    "transfer  %d of %d texts are longer than --max_seq_length=%d: %d windows",
-                    *(cut, transfer["texts"], config.data.max_seq_length, transfer["windows"]),
-                )
             run.data.read_vectors()
             if line := run.targets.describe():
                 logging.info("%s", line)
@@ -120,52 +118,3 @@ def _of_teacher(run: Run) -> Conclusion:
     found = collect_teacher(run)
     score = found.teacher.score
     return Conclusion(f"teacher: test {run.metric_name} {score}", to_json(found))
-
-
-def describe(run: Run) -> str:
-    """What a run is about to work on, in a few lines."""
-    data, shape = run.data.prepare_labeled(), run.checkpoint.config
-    sizes = {
-        split: sum(counts.values()) for split, counts in data["sentences_per_language"].items()
-    }
-    if run.labeled:
-        held = (
-            f"labeled   {sizes['train']:,} to train, {sizes['dev']:,} to validate, "
-            f"{sizes['test']:,} to score"
-        )
-    else:
-        scored = f", {sizes[TEST]:,} labeled ones to score" if TEST in sizes else ""
-        held = (
-            f"unlabeled {sizes[DEV]:,} texts held out to validate, {sizes[AGREEMENT]:,} to compare "
-            f"with the teacher{scored}"
-        )
-    lines = [
-        f"task      {run.config.data.task}, {len(data['languages'])} languages, "
-        f"{len(run.data.read_labels())} classes",
-        held,
-        f"teacher   {run.config.teacher.teacher}: {shape.blocks} blocks of width {shape.width}"
-        + (", used as it is" if run.ready_teacher else ""),
-    ]
-    if not run.labeled:
-        lines.append(
-            f"note      there are no training labels: {run.strategy.name} ends with what the "
-            "teacher says, and agreement with the teacher is measured"
-        )
-        if run.sources["test"] and run.sources["dev"]:
-            lines.append(
-                "note      the development file is not read: it would need training labels"
-            )
-    elif data["splits_from"]["test"] != "test":
-        lines.append(
-            "note      there is no test file: the development file is scored, and training data "
-            "validates"
-        )
-    elif data["splits_from"]["dev"] != "dev":
-        lines.append(
-            "note      there is no development file: a slice of the training data validates"
-        )
-    if data["repaired_tags"]:
-        lines.append(
-            f"note      {data['repaired_tags']:,} I- tags began an entity and were made B-"
-        )
-    return "\n".join(lines)

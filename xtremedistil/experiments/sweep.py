@@ -195,7 +195,8 @@ def describe_plan(
     sweep: Sweep, runs: Sequence[Planned], weighed: Sequence[Planned], expected: Expected
 ) -> str:
     """The plan as text: runs, shared parts, expected time."""
-    lines = [f"sweep {sweep.name}: {len(runs)} runs, about {_duration(expected.total)} in all"]
+    lines = [expected.understood] if expected.understood else []
+    lines.append(f"sweep {sweep.name}: {len(runs)} runs, about {_duration(expected.total)} in all")
     if weighed:
         lines.append(
             f"{len(weighed)} more runs choose --alpha and --beta on the development set, from "

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.labels import LabelSet, unnamed
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, CheckpointError
@@ -76,7 +77,7 @@ class Weights:
             raise CheckpointError(
                 f"{folder}: no {WEIGHTS}. Pickled weights (.bin) are never opened, since opening "
                 "them can run code: convert them where you trust them, with transformers' "
-                f"save_pretrained. Received: {', '.join(files.list_folder(folder))}"
+                f"save_pretrained. Received: {listed(files.list_folder(folder))}"
             )
         self._stored: dict[str, _Stored] = {}
         for name in self.names:
@@ -214,7 +215,7 @@ def read_config(folder: str) -> tuple[dict[str, Any], str]:
     """
     path = os.path.join(folder, CONFIG)
     if not files.exists(path):
-        received = ", ".join(files.list_folder(folder)) or "an empty folder"
+        received = listed(files.list_folder(folder)) or "an empty folder"
         raise CheckpointError(f"{folder}: a model folder needs {CONFIG}. Received: {received}")
     content = files.read_json(path)
     if not isinstance(content, dict):

@@ -24,7 +24,7 @@ from xtremedistil.teachers.family import HEAD, WORD_EMBEDDINGS, EncoderConfig, F
 from xtremedistil.teachers.join_classes import JoinClasses
 from xtremedistil.teachers.registry import FAMILIES, family_of
 from xtremedistil.tokenization.base import Tokenizer
-from xtremedistil.tokenization.registry import open_tokenizer
+from xtremedistil.tokenization.registry import open_tokenizer, own_tokens
 
 _SCRATCH = FAMILIES["bert"]
 
@@ -50,6 +50,11 @@ class Checkpoint:
     labels: LabelSet | None
     identity: dict[str, Any]
     groups: tuple[tuple[int, ...], ...] | None = None
+
+    @property
+    def added_tokens(self) -> tuple[str, ...]:
+        """Tokens beyond the vocabulary, none of them special; text that spells one is text."""
+        return own_tokens(self.folder, self.tokenizer) if self.folder else ()
 
     @property
     def table_rows(self) -> np.ndarray:

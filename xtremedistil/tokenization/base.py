@@ -99,6 +99,11 @@ class Tokenizer(abc.ABC):
         """Whether a piece is one that stands inside a word only."""
 
     @property
+    def casing(self) -> str:
+        """What becomes of capitals and accents, in words."""
+        return "case and accents as the checkpoint's own rules have them"
+
+    @property
     @abc.abstractmethod
     def fingerprint(self) -> str:
         """Stands for the rules and the whole vocabulary."""

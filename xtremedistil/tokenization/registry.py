@@ -4,6 +4,7 @@ from xtremedistil.runtime.errors import CheckpointError
 from xtremedistil.tokenization import bpe, unigram, wordpiece
 from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.kind import TokenizerFolder, TokenizerKind
+from xtremedistil.tokenization.settings import added_tokens
 
 TOKENIZERS: dict[str, TokenizerKind] = {
     kind.name: kind for kind in (wordpiece.KIND, unigram.KIND, bpe.KIND)
@@ -29,6 +30,22 @@ def open_tokenizer(folder: str, strip_accents: str = "checkpoint") -> Tokenizer:
         f"{folder}: no tokenizer of a kind that is read ({', '.join(TOKENIZERS)}). Received: "
         f"{_describe(files)}"
     )
+
+
+def own_tokens(folder: str, tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The tokens that a folder adds to its vocabulary, without the special ones: names of entities
+    or of users, say. None is looked for in text.
+
+    Args:
+        folder: a Hugging Face model folder.
+        tokenizer: its own.
+    """
+    special = tokenizer.checkpoint_specials.all
+    try:
+        added = added_tokens(TokenizerFolder(folder))
+    except CheckpointError:  # of a kind that does not read them, which are then as they may be
+        return ()
+    return tuple(token for token, i in added.items() if i not in special)
 
 
 def tokenizer_files() -> tuple[str, ...]:

@@ -157,6 +157,12 @@ class WordPiece(Tokenizer):
         return self.vocabulary[self.checkpoint_ids[piece]].startswith(_CONTINUING)
 
     @property
+    def casing(self) -> str:
+        """See the base class."""
+        case = "folded" if self.lowercase else "kept"
+        return f"case {case}, accents {'removed' if self.strip_accents else 'kept'}"
+
+    @property
     def fingerprint(self) -> str:
         return files.fingerprint(dataclasses.asdict(self))
 

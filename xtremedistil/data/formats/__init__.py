@@ -9,7 +9,14 @@ import dataclasses
 from collections.abc import Iterator
 
 from xtremedistil.data import tag_schemes
-from xtremedistil.data.formats.example import AS_WRITTEN, Example, Rules, check_words, in_iob2
+from xtremedistil.data.formats.example import (
+    AS_WRITTEN,
+    Example,
+    Rules,
+    check_words,
+    in_iob2,
+    listed,
+)
 from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.registry import FORMATS
 from xtremedistil.data.formats.tables import is_table
@@ -18,7 +25,14 @@ from xtremedistil.data.tag_schemes import SchemeError
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 
-__all__ = ["Example", "Rules", "detect_format", "read_examples", "recognise_scheme"]
+__all__ = [
+    "Example",
+    "Rules",
+    "detect_format",
+    "layout_of",
+    "read_examples",
+    "recognise_scheme",
+]
 AUTO = "auto"
 TEXT_SUFFIX = " text"  # of the names of formats whose texts alone are read
 
@@ -94,6 +108,21 @@ def holds_text(file_format: str) -> bool:
     return file_format == "text" or file_format.endswith(TEXT_SUFFIX)
 
 
+def layout_of(path: str, file_format: str, rules: Rules) -> str:
+    """Which columns or fields of a file are read, in words; "" where its format leaves no choice.
+
+    Args:
+        path, file_format, rules: as of `read_examples`.
+
+    Raises:
+        DataError: the file leaves open which they are.
+    """
+    made = FORMATS[file_format.removesuffix(TEXT_SUFFIX)]
+    if made.layout is None or file_format.endswith(TEXT_SUFFIX):
+        return ""
+    return made.layout(path, rules)
+
+
 def recognise_scheme(path: str, file_format: str, rules: Rules) -> str:
     """The tag scheme of a tagged file, told by all of its tags.
 
@@ -110,7 +139,7 @@ def recognise_scheme(path: str, file_format: str, rules: Rules) -> str:
     try:
         scheme = tag_schemes.recognise(seen)
     except SchemeError as error:
-        shown = ", ".join(sorted(seen.tags)[:20])
+        shown = listed(sorted(seen.tags))
         raise DataError(f"{path}: {error.rule} Received: {shown}") from error
     # orphans are counted where they are repaired, and the tags are the same
     return tag_schemes.IOB2 if scheme == tag_schemes.IOB1 and rules.repair_iob2 else scheme

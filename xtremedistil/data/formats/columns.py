@@ -29,12 +29,18 @@ _CHUNKS = {"ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "U
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where token and tag are, of how many columns, and the line of a header (0: none)."""
+    """Where token and tag are, of how many columns, and the line of a header (0: none).
+
+    Attributes:
+        counted: whether the first column counts the words of each sentence, as in CoNLL-U, where
+            `1-2` and `3.1` number no word of its own.
+    """
 
     token: int
     tag: int
     width: int
     header: int
+    counted: bool = False
 
 
 def recognise(head: Head) -> bool:
@@ -47,12 +53,12 @@ def recognise(head: Head) -> bool:
 def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Sentences; one without an end is given as soon as it is too long, while memory holds it."""
     layout = _find_layout(path, rules)
-    words, tags, first = [], [], 0
+    words, tags, first, each = [], [], 0, True
     for number, line in read_lines(path):
         if not line.strip() or line.startswith(_DOCUMENT):
             if words:
-                yield Example(words, tags, language, path, first, line_per_word=True)
-                words, tags = [], []
+                yield Example(words, tags, language, path, first, line_per_word=each)
+                words, tags, each = [], [], True
             continue
         if number == layout.header or (not words and _is_comment(line, layout)):
             continue
@@ -67,6 +73,9 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
         if not columns[layout.token].strip():
             rule = "an empty token. Each line is `token<TAB>tag`."
             raise line_error(path, number, rule, line=line)
+        if layout.counted and not columns[0].isdecimal():
+            each = False  # the words that it stands for have lines of their own, or it has no text
+            continue
         if not words:
             first = number
         words.append(columns[layout.token])
@@ -74,7 +83,15 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
         if len(words) > rules.max_words:
             break
     if words:
-        yield Example(words, tags, language, path, first, line_per_word=True)
+        yield Example(words, tags, language, path, first, line_per_word=each)
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which columns are read."""
+    found = _find_layout(path, rules)
+    token, tag = found.token % found.width + 1, found.tag % found.width + 1
+    header = f", named in line {found.header}" if found.header else ""
+    return f"tokens in column {token}, tags in column {tag} of {found.width}{header}"
 
 
 def _is_comment(line: str, layout: _Layout) -> bool:
@@ -122,7 +139,9 @@ def _find_layout(path: str, rules: Rules) -> _Layout:
         _check_first(path, numbers[0], regular, sentences)
     if tag is None:
         tag = _tag_column(path, numbers[0], regular, token)
-    return _Layout(token, tag, width, 0)
+    numbered = [row[0] for row in regular]
+    counted = bool(token) and all(map(_COUNTER.fullmatch, numbered)) and numbered[0] in ("1", "1-2")
+    return _Layout(token, tag, width, 0, counted)
 
 
 def _is_header(row: Sequence[str], rules: Rules) -> bool:

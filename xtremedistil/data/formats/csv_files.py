@@ -1,11 +1,12 @@
 """CSV: comma, semicolon, bar or tab between columns, quotes around text that holds them."""
 
+import ast
+import contextlib
 import csv
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-
-from absl import logging
+from dataclasses import replace
 
 from xtremedistil.data.formats import names, records
 from xtremedistil.data.formats.example import Example, Rules
@@ -17,17 +18,28 @@ from xtremedistil.runtime.errors import DataError
 _DELIMITERS = "\t;|,"
 _QUOTED = re.compile(r'(?:^|[,;|\t])"(?:[^"]|"")*"(?=[,;|\t]|$)')
 _SENTENCES = frozenset({"sentence #", "sentence_id", "sent_id", "sentence_number", "sentence_no"})
+_SEPARATOR = re.compile(r"sep=.")
+_EMPTY = frozenset({"", "nan", "na", "none", "null"})  # what a table writes for an empty cell
 _KNOWN = names.TEXT_NAMES | names.TOKEN_NAMES
 _LABELS = names.LABEL_NAMES | names.TAG_NAMES
 Row = list[str]
 
 
 def recognise(head: Head) -> bool:
-    """Whether a file has a header with known names, or quoted columns in every line."""
+    """Whether a file has a header with known names, or quoted columns in every line.
+
+    Raises:
+        DataError: its first line is not for readers but for a spreadsheet.
+    """
     if head.unlabeled:
         return _is_unlabeled(head)
     if "\t" in head.first and not _has_doubled_quotes(head):
         return False
+    if _SEPARATOR.fullmatch(head.first):
+        raise DataError(
+            f"{head.path}: the first line is one for spreadsheets, which names the separator. "
+            f"Remove it: tail -n +2 OLD.csv > NEW.csv. Received: {head.first!r}"
+        )
     rows = _rows_of(head)
     if len(rows) < 2 or len(rows[0]) < 2:
         return False
@@ -161,29 +173,48 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     if not rows:
         return
     if rules.task == "classification":
-        if len(rows[0]) < 2:
-            raise line_error(path, 1, "one column. A row is text and label.", row=rows[0])
-        text, label, has_header = find_classified(path, rows, rules)
-        header = rows[0] if has_header else None
-        shown = _unique(path, header) if header else names.numbered(rows[0])
-        named = _renamed(rules, shown[text], shown[label])
-        if header:
-            logging.info("%s:1: the names of columns: %s", path, ", ".join(header)[:80])
+        text, label, header = _classified(path, rows, rules)
+        named = _renamed(rules, text, label)
         yield from records.labeled(_records(path, header), path, language, named)
         return
+    token, tag, header = _tagged(path, rows, rules)
+    sentence = next((name for name in header if names.is_named(name, _SENTENCES)), None)
+    by_word = sentence or names.is_named(token, frozenset({"word", "token"}))
+    first = rows[1][header.index(tag)] if len(rows) > 1 and len(rows[1]) == len(header) else ""
+    each = _of_words if by_word and _listed(first) is None else _of_rows
+    yield from each(path, language, rules, header, (token, tag, sentence))
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which columns are read."""
+    rows = _head_rows(path)
+    find = _classified if rules.task == "classification" else _tagged
+    text, label, header = find(path, rows, rules)
+    return f"columns {text!r} and {label!r}" + (", named in line 1" if header else "")
+
+
+def _classified(path: str, rows: list[Row], rules: Rules) -> tuple[str, str, Row | None]:
+    """The columns of text and label, and the header, if there is one."""
+    if len(rows[0]) < 2:
+        raise line_error(path, 1, "one column. A row is text and label.", row=rows[0])
+    text, label, has_header = find_classified(path, rows, rules)
+    header = _unique(path, rows[0]) if has_header else None
+    shown = header or names.numbered(rows[0])
+    return shown[text], shown[label], header
+
+
+def _tagged(path: str, rows: list[Row], rules: Rules) -> tuple[str, str, Row]:
+    """The columns of tokens and tags, and the header."""
     header = _unique(path, rows[0])
     known = (rules.token_column, _KNOWN, "token_column", "tokens")
     token = header[names.place_of(f"{path}:1", header, *known)]
     known = (rules.tag_column, names.TAG_NAMES, "tag_column", "tags")
-    tag = header[names.place_of(f"{path}:1", header, *known)]
-    sentence = next((name for name in header if names.is_named(name, _SENTENCES)), None)
-    each = (
-        _of_words if sentence or names.is_named(token, frozenset({"word", "token"})) else _of_rows
-    )
-    yield from each(path, language, rules, header, (token, tag, sentence))
+    return token, header[names.place_of(f"{path}:1", header, *known)], header
 
 
 def _unique(path: str, header: Row) -> Row:
+    """The names of columns; those without one have their numbers from 1."""
+    header = [name or str(number) for number, name in enumerate(header, start=1)]
     if len(set(header)) != len(header):
         raise line_error(path, 1, "columns of one name.", header=header)
     return header
@@ -198,13 +229,29 @@ def _of_rows(
 ) -> Iterator[Example]:
     """A sentence a row: words and tags with spaces between them."""
     text, tags, _ = fields
-    named = _renamed(rules, "tokens", "tags")
+    named = replace(_renamed(rules, "tokens", "tags"), tag_names=rules.tag_names)
 
     def split() -> Iterator[tuple[int, records.Record]]:
         for number, row in _records(path, header):
-            yield number, {"tokens": row[text].split(" "), "tags": row[tags].split(" ")}
+            yield number, {"tokens": _items(row[text]), "tags": _items(row[tags])}
 
     return records.labeled(split(), path, language, named)
+
+
+def _items(cell: str) -> list[str | int]:
+    """What a cell holds: a list as Python writes it, or items with spaces between them."""
+    found = _listed(cell)
+    return cell.split(" ") if found is None else found
+
+
+def _listed(cell: str) -> list[str | int] | None:
+    """The list that a cell spells, if it does."""
+    if cell.startswith("[") and cell.endswith("]"):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            found = ast.literal_eval(cell)
+            if found and all(isinstance(item, (str, int)) for item in found):
+                return found
+    return None
 
 
 def _of_words(
@@ -222,6 +269,7 @@ def _of_words(
             rule = f"{len(row)} columns, and the first row has {len(header)}."
             raise line_error(path, number, rule, row=row)
         now = "" if empty or mark is None else row[mark].strip()
+        now = "" if now.casefold() in _EMPTY else now
         if words and (empty or (now and now != current) or len(words) > rules.max_words):
             yield Example(words, tags, language, path, first)
             words, tags = [], []

@@ -73,6 +73,7 @@ class Rules:
     tag_names: tuple[str, ...] = ()
 
 
+_MEND = "Mend the tag, or name the scheme where it is another: --tag_scheme."
 AS_WRITTEN = Rules()  # nothing is said of the file
 
 
@@ -102,13 +103,14 @@ def in_iob2(example: Example, scheme: str, repair: bool) -> Example:
     try:
         tags = tag_schemes.to_iob2(example.tags, scheme)
     except SchemeError as error:
-        raise _broken(example, error.word, f"{error.rule} --tag_scheme names another.") from error
+        raise _broken(example, error.word, f"{error.rule} {_MEND}") from error
     repaired = 0
     for i, tag in enumerate(tags):
         if not TAG.fullmatch(tag):
             rule = (
                 "an unknown tag. Tags are IOB2 (O, B-TYPE or I-TYPE), or all of another scheme "
-                "(--tag_scheme). A header line is known by its names: --tag_column=NAME."
+                "(--tag_scheme). A header line is known by its names: --token_column=NAME "
+                "--tag_column=NAME."
             )
             raise _broken(example, i, rule)
         previous = tags[i - 1] if i else "O"

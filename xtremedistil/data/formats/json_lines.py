@@ -19,6 +19,12 @@ def recognise(head: Head) -> bool:
     """
     first = head.first.strip()
     whole = _parse(first) if first.startswith("[") else None
+    if _is_spacy(whole):
+        raise DataError(
+            f"{head.path}: JSON, but not an object on each line. Write texts and their spans so: "
+            "jq -c '{text: .[0], entities: .[1].entities}' OLD > NEW.jsonl. "
+            f"Received: {head.first[:80]!r}"
+        )
     texts = isinstance(whole, list) and whole and isinstance(whole[0], (str, dict, list))
     second = head.filled[1].strip() if len(head.filled) > 1 else ""
     opened = first in ("[", "{") and second.startswith(("{", '"', "["))
@@ -29,6 +35,13 @@ def recognise(head: Head) -> bool:
             f"texts so: jq -r '.[]' OLD.json > NEW.txt. Received: {head.first[:80]!r}"
         )
     return first.startswith('{"') or (first.startswith("{") and isinstance(_parse(first), dict))
+
+
+def _is_spacy(whole: Any) -> bool:
+    """Whether a line is a text and its annotations, as spaCy was trained with."""
+    if not isinstance(whole, list) or len(whole) != 2 or not isinstance(whole[0], str):
+        return False
+    return isinstance(whole[1], dict) and "entities" in whole[1]
 
 
 def _parse(line: str) -> Any:
@@ -59,3 +72,8 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
 def read_text(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Texts alone."""
     return records.unlabeled(_objects(path), path, language, rules)
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which fields are read."""
+    return records.layout(_objects(path), path, rules)

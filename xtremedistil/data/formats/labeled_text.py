@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from absl import logging
-
 from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.table_layout import find_classified
@@ -22,16 +20,10 @@ def recognise(head: Head) -> bool:
 
 def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Texts with their classes."""
-    head = first_of(read_lines(path))
-    rows = [(number, line.split("\t")) for number, line in head if line.strip()]
-    if not rows:
+    if not (rows := _head_rows(path)):
         return
     first, row = rows[0]
-    text, label, header = 0, 1, False
-    if len(row) > 1:
-        text, label, header = find_classified(path, [own for _, own in rows], rules)
-    if header:
-        logging.info("%s:%d: the names of columns: %s", path, first, " | ".join(row)[:80])
+    text, label, header = _find(path, rows, rules)
     width = max(2, len(row))
     for number, line in read_lines(path):
         if not line.strip() or (header and number == first):
@@ -46,3 +38,24 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
             rule = "an empty text or label. Each line is `text<TAB>label`."
             raise line_error(path, number, rule, text=columns[text], label=columns[label])
         yield Example(words, [name], language, path, number)
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which columns are read."""
+    rows = _head_rows(path)
+    text, label, header = _find(path, rows, rules)
+    named = f", named in line {rows[0][0]}" if header else ""
+    return f"texts in column {text + 1}, labels in column {label + 1}{named}"
+
+
+def _head_rows(path: str) -> list[tuple[int, list[str]]]:
+    """The first lines in columns, with their numbers."""
+    head = first_of(read_lines(path))
+    return [(number, line.split("\t")) for number, line in head if line.strip()]
+
+
+def _find(path: str, rows: list[tuple[int, list[str]]], rules: Rules) -> tuple[int, int, bool]:
+    """Of `find_classified`; where there is one column alone, its reader says what is wrong."""
+    if len(rows[0][1]) < 2:
+        return 0, 1, False
+    return find_classified(path, [row for _, row in rows], rules)

@@ -13,11 +13,27 @@ from typing import Any
 from xtremedistil.data.formats import names
 from xtremedistil.data.formats.example import Example, Rules, listed
 from xtremedistil.data.lines import line_error
+from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.words import split_words
 
 Record = Mapping[str, Any]
 _STARTS, _ENDS = ("start", "start_offset", "begin"), ("end", "end_offset", "stop")
+_ACCEPTED = "accept"  # of Prodigy's field `answer`
+_WITHOUT = "Records without it are left out so: jq -c 'select(.%s != null)' OLD > NEW."
+# Fields of exports whose labels lie deeper, and how to bring them to the top.
+_NESTED = (
+    (
+        {"data", "annotations"},
+        "Label Studio's full export. Export JSON-MIN in its place, then: "
+        "jq -c '.[]' OLD.json > NEW.jsonl.",
+    ),
+    (
+        {"classes", "annotations"},
+        "annotations for spaCy in one object. Write them so: jq -c "
+        "'.annotations[] | {text: .[0], entities: .[1].entities}' OLD.json > NEW.jsonl.",
+    ),
+)
 _TYPES = ("label", "type", "tag", "entity", "entity_type", "labels")
 
 
@@ -47,6 +63,14 @@ def labeled(
             own = (known or {}).get(fields[1], ())
             rules = rules if rules.tag_names else replace(rules, tag_names=own)
         given = _values(record, fields, path, number)
+        if isinstance(record.get("answer"), str) and record["answer"] != _ACCEPTED:
+            raise line_error(
+                path,
+                number,
+                "a record that its annotator did not accept: its labels are not true. Keep the "
+                "others alone: jq -c 'select(.answer == \"accept\")' OLD > NEW.",
+                answer=record["answer"],
+            )
         yield read(*given, path, number, language, rules)
 
 
@@ -67,6 +91,14 @@ def unlabeled(
             yield Example(words, None, language, path, number)
 
 
+def layout(numbered: Iterable[tuple[int, Record]], path: str, rules: Rules) -> str:
+    """Which fields of labeled records are read, in words."""
+    for number, record in numbered:
+        _, fields = _reader(f"{path}:{number}", record, rules)
+        return f"fields {fields[0]!r} and {fields[1]!r}"
+    return ""
+
+
 def text_field_of(where: str, fields: Iterable[str], asked: str) -> str:
     """The field of unlabeled text."""
     columns = list(fields)
@@ -81,6 +113,9 @@ def text_field_of(where: str, fields: Iterable[str], asked: str) -> str:
 def _reader(where: str, record: Record, rules: Rules) -> tuple[Any, tuple[str, str]]:
     """What reads records of this kind, and the two fields that it reads."""
     columns = list(record)
+    for nested, rule in _NESTED:
+        if nested <= record.keys():
+            raise DataError(f"{where}: {rule} Received: {listed(columns)}")
 
     def field(asked: str, known: frozenset[str], flag: str, meaning: str) -> str:
         return columns[names.place_of(where, columns, asked, known, flag, meaning)]
@@ -111,7 +146,10 @@ def _is_list_of(value: Any, kind: type) -> bool:
 
 def _values(record: Record, fields: Sequence[str], path: str, number: int) -> list[Any]:
     if missing := [name for name in fields if name not in record]:
-        rule = f"no field {missing[0]!r}, which the first record has."
+        rule = f"no field {missing[0]!r}, which the first record has. {_WITHOUT % missing[0]}"
+        raise line_error(path, number, rule, fields=listed(list(record)))
+    if empty := [name for name in fields if record[name] is None]:
+        rule = f"the field {empty[0]!r} is null. {_WITHOUT % empty[0]}"
         raise line_error(path, number, rule, fields=listed(list(record)))
     return [record[name] for name in fields]
 

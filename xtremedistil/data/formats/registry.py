@@ -30,6 +30,8 @@ class Format:
         read: streams the examples of a path, a language and rules.
         read_text: the same for unlabeled files; None where `read` reads them too, or none are.
         in_unlabeled: whether unlabeled files may be of it.
+        layout: which columns or fields of a labeled file are read, in words; None where the format
+            leaves no choice.
     """
 
     name: str
@@ -38,19 +40,47 @@ class Format:
     read: Reader
     read_text: Reader | None = None
     in_unlabeled: bool = True
+    layout: Callable[[str, Rules], str] | None = None
 
 
 _BOTH = ("ner", "classification")
 FORMATS = {
     made.name: made
     for made in (
-        Format("parquet", _BOTH, tables.recognise, tables.read, tables.read_text),
-        Format("jsonl", _BOTH, json_lines.recognise, json_lines.read, json_lines.read_text),
+        Format(
+            "parquet",
+            _BOTH,
+            tables.recognise,
+            tables.read,
+            tables.read_text,
+            layout=tables.layout,
+        ),
+        Format(
+            "jsonl",
+            _BOTH,
+            json_lines.recognise,
+            json_lines.read,
+            json_lines.read_text,
+            layout=json_lines.layout,
+        ),
         Format("fasttext", ("classification",), fasttext.recognise, fasttext.read),
-        Format("csv", _BOTH, csv_files.recognise, csv_files.read, csv_files.read_text),
+        Format(
+            "csv",
+            _BOTH,
+            csv_files.recognise,
+            csv_files.read,
+            csv_files.read_text,
+            layout=csv_files.layout,
+        ),
         Format("tsv", ("ner",), tagged.recognise, tagged.read),
-        Format("conll", ("ner",), columns.recognise, columns.read),
-        Format("classification", ("classification",), labeled_text.recognise, labeled_text.read),
+        Format("conll", ("ner",), columns.recognise, columns.read, layout=columns.layout),
+        Format(
+            "classification",
+            ("classification",),
+            labeled_text.recognise,
+            labeled_text.read,
+            layout=labeled_text.layout,
+        ),
         Format("text", (), plain.recognise, plain.read),
     )
 }

@@ -109,3 +109,8 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
 def read_text(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Texts alone."""
     return records.unlabeled(_numbered(path)[1], path, language, rules)
+
+
+def layout(path: str, rules: Rules) -> str:
+    """Which fields are read."""
+    return records.layout(_numbered(path)[1], path, rules)
