@@ -4,9 +4,8 @@ import os
 import re
 from collections.abc import Iterable
 
-from xtremedistil.data.formats.example import listed
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 
 _SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 

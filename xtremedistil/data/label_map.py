@@ -9,10 +9,9 @@ keeps its name does so in a line of its own (`LOC=LOC`) where another gets the s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.lines import read_lines
 from xtremedistil.data.schemes import OUTSIDE, recognise
-from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.runtime.errors import ConfigError, listed
 
 
 @dataclass(frozen=True)

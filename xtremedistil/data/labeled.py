@@ -17,7 +17,6 @@ from absl import logging
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.schemes import BEGIN, IOB2
@@ -33,7 +32,7 @@ from xtremedistil.data.sources import (
     sentence_hash,
 )
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.tokenization.base import Tokenizer
 
 CHOSEN = "chosen.safetensors"

@@ -13,9 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from xtremedistil.data.decoding import best_tags, legal_steps
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.schemes import BEGIN, INSIDE, IOB2, OUTSIDE, Scheme, recognise
-from xtremedistil.runtime.errors import CheckpointError, DataError
+from xtremedistil.runtime.errors import CheckpointError, DataError, listed
 
 PAD, CLS, SEP, CONTINUATION = "[PAD]", "[CLS]", "[SEP]", "X"
 MARKERS = (PAD, CLS, SEP, CONTINUATION)

@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from xtremedistil.data.formats.example import listed
-from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.runtime.errors import CheckpointError, listed
 
 OUTSIDE = "O"
 BEGIN, INSIDE, END, SINGLE = "B", "I", "E", "S"

@@ -22,10 +22,9 @@ from xtremedistil.data.formats import (
     read_examples,
     recognise_scheme,
 )
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.tag_schemes import IOB2
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.runtime.progress import progress
 from xtremedistil.tokenization.raw_words import find_words
 

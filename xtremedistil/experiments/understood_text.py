@@ -1,6 +1,5 @@
 """What a run has understood (`understood`), as text."""
 
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.understood import (
@@ -10,6 +9,7 @@ from xtremedistil.experiments.understood import (
     TeacherRead,
     Understood,
 )
+from xtremedistil.runtime.errors import listed
 
 _WORTH_A_WARNING = 5.0  # percent of the pieces that training does not see
 _SHOWN_LANGUAGES = 8

@@ -1,5 +1,7 @@
 """The errors that a user can mend: each says the rule that was broken, then what was received."""
 
+from collections.abc import Sequence
+
 
 class XtremeDistilError(ValueError):
     """Base of every error that this package raises on purpose."""
@@ -23,3 +25,9 @@ class ArtifactError(XtremeDistilError):
 
 class TrainingError(XtremeDistilError):
     """Training itself went wrong, such as a loss that is no longer finite."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for an error, cut at twenty."""
+    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.labels import LabelSet, unnamed
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError, CheckpointError
+from xtremedistil.runtime.errors import ArtifactError, CheckpointError, listed
 from xtremedistil.tokenization.registry import tokenizer_files
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

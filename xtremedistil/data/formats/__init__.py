@@ -15,7 +15,6 @@ from xtremedistil.data.formats.example import (
     Rules,
     check_words,
     in_iob2,
-    listed,
 )
 from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.registry import FORMATS
@@ -23,7 +22,7 @@ from xtremedistil.data.formats.tables import is_table
 from xtremedistil.data.lines import check_is_file, read_lines
 from xtremedistil.data.tag_schemes import SchemeError
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 
 __all__ = [
     "Example",

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xtremedistil.data.formats import names
-from xtremedistil.data.formats.example import Example, Rules, listed
+from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.formats.head import Head, columns_of, first_of
 from xtremedistil.data.lines import line_error, read_lines
 from xtremedistil.data.tag_schemes import is_prefixed
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 
 _DOCUMENT = "-DOCSTART-"
 _COUNTER = re.compile(r"\d+(?:[-.]\d+)?")

@@ -1,7 +1,6 @@
 """What every format is read into, and the rules that all of them share."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xtremedistil.data import tag_schemes
@@ -131,9 +130,3 @@ def in_iob2(example: Example, scheme: str, repair: bool) -> Example:
 def _broken(example: Example, word: int, rule: str) -> DataError:
     received = {"tag": example.tags[word], "token": example.words[word]}
     return line_error(example.path, example.line_of(word), rule, **received)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for an error, cut at twenty."""
-    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
-    return ", ".join(names[:20]) + more

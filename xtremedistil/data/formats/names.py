@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from xtremedistil.data.formats.example import listed
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 
 TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form"})
 TEXT_NAMES = frozenset(

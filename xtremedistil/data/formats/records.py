@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from xtremedistil.data.formats import names
-from xtremedistil.data.formats.example import Example, Rules, listed
+from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.lines import line_error
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.words import split_words
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from xtremedistil.data.formats import names
-from xtremedistil.data.formats.example import Rules, listed
-from xtremedistil.runtime.errors import DataError
+from xtremedistil.data.formats.example import Rules
+from xtremedistil.runtime.errors import DataError, listed
 
 _LABEL_WORDS = 3  # more are a text
 _MANY = 5  # rows, from which a label that never comes again looks like a header
