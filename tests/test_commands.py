@@ -143,6 +143,8 @@ def test_export_writes_what_predict_reads(student, tmp_path, capsys):
 def test_a_command_without_its_folder_says_so():
     with pytest.raises(ConfigError, match=r"--model must name a student's folder"):
         commands.predict(commands.PredictOptions())
+    with pytest.raises(ConfigError, match=r"--model must name a student's folder"):
+        commands.evaluate(commands.EvaluateOptions())
     with pytest.raises(ConfigError, match=r"--output_dir must name a folder"):
         commands.fetch(commands.FetchOptions(dataset="sst2"))
 

@@ -74,7 +74,7 @@ def _open(given: EvaluateOptions, folder: str) -> "Predictor":
     from xtremedistil.teachers.checkpoint import is_model_folder
 
     teachers = folder, os.path.join(folder, "teacher")
-    if holds_student(folder) or not any(map(is_model_folder, teachers)):
+    if not folder or holds_student(folder) or not any(map(is_model_folder, teachers)):
         return open_predictor(dataclasses.replace(given, model=folder))
     quiet_tensorflow()
     from xtremedistil.experiments.teacher_predictor import load
