@@ -53,16 +53,20 @@ class RunTargets:
         with self._run.workers.scope():
             return self._teacher.load(self._layer)
 
-    def describe(self) -> str:
-        """What the targets take on disk, and what is free there; "" if none are wanted."""
-        if not self.folders():
-            return ""
+    def stored_bytes(self) -> int:
+        """About what the targets take on disk, where they are stored."""
         run = self._run
         classes = run.config.data.task == "classification"
         widths = {"logits": len(self._data.read_labels()), "states": run.checkpoint.config.width}
         kinds = [widths[kind] for kind in self.folders()]
         length = run.config.data.max_seq_length
-        needed = targets_bytes(self._data.prepare_transfer()["shards"], kinds, length, classes)
+        return targets_bytes(self._data.prepare_transfer()["shards"], kinds, length, classes)
+
+    def describe(self) -> str:
+        """What the targets take on disk, and what is free there; "" if none are wanted."""
+        if not self.folders():
+            return ""
+        run, needed = self._run, self.stored_bytes()
         folder = run.parts.targets.folder
         free = disk.free_bytes(folder)
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
