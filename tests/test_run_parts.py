@@ -105,6 +105,7 @@ CASES = {
     "transfer_validation": (20, TRANSFER, {}),
     "output_dir": ("elsewhere", NOTHING, {}),
     "stage": ("2", NOTHING, {}),
+    "plan": (True, NOTHING, {}),
     "seed": (2, STEPS, {}),
     "export": (False, NOTHING, {}),
     "overwrite": (True, NOTHING, {}),

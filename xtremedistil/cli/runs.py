@@ -19,7 +19,7 @@ def distil(config: Config) -> Results | None:
     from xtremedistil.experiments.main import conclude
 
     found = conclude(config)
-    if found and config.run.stage == "all":
+    if found and config.run.stage == "all" and not config.run.plan:
         _write_page(config.run.output_dir)
     return found and Results(*found)
 

@@ -19,6 +19,11 @@ class RunConfig(Checked):
         "and export.",
         choices=STAGES,
     )
+    plan: bool = option(
+        False,
+        "Say what a run understands of its data and its teacher, and about what time, memory and "
+        "disk it would take; then stop, with nothing written.",
+    )
     seed: int = option(
         1, "Seed of the student's weights, batches and dropout.", low=0, decides=("steps",)
     )

@@ -45,6 +45,8 @@ def distil(
             )
     if given.get("stage", "all") != "all":
         raise ConfigError(f"a student is there after stage=all. Received: stage={given['stage']!r}")
+    if given.get("plan"):
+        raise ConfigError("a plan makes no student: run_distil.py has --plan. Received: plan=True")
     output_dir = os.fspath(output_dir)
     if isinstance(texts, (str, os.PathLike)):
         path = os.fspath(texts)

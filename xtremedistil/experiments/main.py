@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from xtremedistil.config import Config
+from xtremedistil.experiments.plan import plan
 from xtremedistil.experiments.results import collect, collect_teacher
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.understood import UNDERSTOOD, understand
@@ -42,7 +43,8 @@ def execute(config: Config) -> dict[str, Any] | None:
         config: what to do.
 
     Returns:
-        The content of `results.json` after `--stage=all` (on the chief), else None.
+        The content of `results.json` after `--stage=all` (on the chief), else None; None after
+        `--plan`, which writes nothing.
 
     Raises:
         XtremeDistilError: of the kind that fits what is wrong.
@@ -50,7 +52,8 @@ def execute(config: Config) -> dict[str, Any] | None:
     found = conclude(config)
     if found:
         logging.info("%s", found.text)
-    return found.content if found and config.run.stage == "all" else None
+    done = config.run.stage == "all" and not config.run.plan
+    return found.content if found and done else None
 
 
 def conclude(config: Config) -> Conclusion | None:
@@ -65,6 +68,9 @@ def conclude(config: Config) -> Conclusion | None:
     keras.mixed_precision.set_dtype_policy(policy[config.run.mixed_precision])
     if config.run.deterministic:
         tf.config.experimental.enable_op_determinism()
+    if config.run.plan:
+        text, costs = plan(config, last)
+        return Conclusion(text, {"parts": [vars(cost) for cost in costs]})
     workers = start_workers(config.run.distribution)
     lock = run_lock(out) if workers.chief else contextlib.nullcontext()
     with lock, disk.full_disk_named(out), workers.loss_named():

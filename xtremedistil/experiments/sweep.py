@@ -133,6 +133,8 @@ def run_sweep(base: Config, sweep: Sweep, plan_only: bool = False) -> str:
         XtremeDistilError: a run's flags, data or teacher are not as they must be; found for all
             runs before the first starts.
     """
+    if base.run.plan:
+        raise ConfigError("a sweep is planned with --plan_only. Received: plan=True")
     out = base.run.output_dir
     with run_lock(out):
         runs = plan_runs(base, sweep)

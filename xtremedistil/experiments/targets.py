@@ -63,7 +63,7 @@ class RunTargets:
         if not self.folders():
             return ""
         run, folder = self._run, self._run.parts.targets.folder
-        needed, free = self._bytes(), disk.free_bytes(folder)
+        needed, free = self.stored_bytes(), disk.free_bytes(folder)
         room = "" if free is None else f", {free / 1e9:,.1f} GB are free"
         if run.config.run.targets == "live":
             return f"targets   live (stored, about {needed / 1e9:,.3f} GB{room})"
@@ -76,8 +76,8 @@ class RunTargets:
             )
         return f"targets   stored, about {needed / 1e9:,.3f} GB{room}"
 
-    def _bytes(self) -> int:
-        """About how much the targets take, stored."""
+    def stored_bytes(self) -> int:
+        """About what the targets take on disk, where they are stored."""
         config = self._run.config
         width = {
             "logits": len(self._data.read_labels()),

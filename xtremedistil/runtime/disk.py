@@ -88,14 +88,15 @@ def _spare(path: str) -> str:
             return "other files on this disk"
         folder = os.path.dirname(folder)
     found = [
-        f"{os.path.join(folder, name)} ({_tree_bytes(os.path.join(folder, name)):,} bytes; {why})"
+        f"{os.path.join(folder, name)} ({tree_bytes(os.path.join(folder, name)):,} bytes; {why})"
         for name, why in _SPARE.items()
         if os.path.isdir(os.path.join(folder, name))
     ]
     return "; ".join([*found, "folders of other runs"])
 
 
-def _tree_bytes(folder: str) -> int:
+def tree_bytes(folder: str) -> int:
+    """Bytes of all files in a local folder and below."""
     return sum(
         os.lstat(os.path.join(top, name)).st_size
         for top, _, names in os.walk(folder)

@@ -1,6 +1,7 @@
 """The teacher: an encoder of some family with a head, from a checkpoint or from scratch."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from xtremedistil.config import TeacherConfig
+from xtremedistil.data.formats.example import listed
 from xtremedistil.data.label_map import LabelMap
 from xtremedistil.data.labels import LabelSet, unnamed
 from xtremedistil.data.schemes import OUTSIDE
@@ -132,7 +134,7 @@ def _labels_of(
         raise CheckpointError(
             f"{path}: a ready-made NER teacher must name its tags in id2label, O among them (O, "
             "B-PER, I-PER, ...). --label_map names them (LABEL_0=O); --finetune=always puts a new "
-            f"head in place of this one. Received: {', '.join(names)}"
+            f"head in place of this one. Received: {listed(names)}"
         )
     return LabelSet(names, task)
 
@@ -248,6 +250,23 @@ def load_teacher(
             )
         variable.assign(values[pieces] if cut else values)
     return model
+
+
+def count_parameters(checkpoint: Checkpoint, labels: LabelSet) -> tuple[int, int]:
+    """Weights of a teacher, told without reading any: those of its table of pieces, and all others.
+
+    Args:
+        checkpoint: what it is made from.
+        labels: the classes of its head, whose final layer is counted and nothing else of it.
+    """
+    config = checkpoint.config
+    table = config.vocabulary_size * config.embedding_width
+    if checkpoint.folder is None:  # small: built from the flags
+        return table, build_teacher(checkpoint.family, config, labels).count_params() - table
+    weights = Weights(checkpoint.folder, checkpoint.family.prefix)
+    shapes = (weights.shape(tensor.name) for tensor in _tensors(checkpoint, None).values())
+    encoder = sum(math.prod(shape) for shape in shapes if shape is not None)
+    return table, encoder - table + (config.width + 1) * len(labels)
 
 
 def read_table(checkpoint: Checkpoint) -> np.ndarray:
