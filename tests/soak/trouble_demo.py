@@ -109,7 +109,8 @@ def run(requests: int, seed: int) -> dict[str, int]:
         How many had each end.
 
     Raises:
-        AssertionError: an answer without a status or with none of `STATUSES`, too much memory, or no page at the end.
+        AssertionError: an answer without a status or with none of `STATUSES`, too much memory, or
+            no page at the end.
     """
     with tempfile.TemporaryDirectory() as folder:
         save_student(folder)
