@@ -50,7 +50,7 @@ def check_room(folder: str, needed: int, instead: str) -> None:
     free = free_bytes(folder)
     if free is None:
         return
-    there = _tree_bytes(folder)
+    there = tree_bytes(folder)
     lacking = needed - there - free
     if lacking > 0:
         raise ArtifactError(
