@@ -33,7 +33,11 @@ _END_WITH_PARENT = 1  # of Linux' prctl
 
 
 class Encoders:
-    """Processes that encode chunks of text, as a context."""
+    """Processes that encode chunks of text, as a context.
+
+    Attributes:
+        processes: those that were started.
+    """
 
     def __init__(self, encoder: TextEncoder, folder: str, workers: int):
         """Starts them.
@@ -66,7 +70,7 @@ class Encoders:
         """
         process = self._free.get()
         try:
-            _tell(process, {"path": path, "texts": [dataclasses.astuple(text) for text in texts]})
+            _tell(process, {"path": path, "texts": [(text.words, text.raw) for text in texts]})
             if process.stdout.readline() != _DONE:
                 raise BrokenPipeError
         except BrokenPipeError as error:

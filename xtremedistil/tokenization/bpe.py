@@ -120,6 +120,8 @@ class BytePairs(Tokenizer):
         files.write_bytes(os.path.join(folder, WHOLE), self.content)
         own = self.steps.get_vocab_size(with_added_tokens=False)
         settings = settings_of(self.tokenizer_class, self.vocabulary, self.special, own)
+        # Words are read with a space before each, and Hugging Face's tokenizer must do so too.
+        settings["add_prefix_space"] = True
         files.write_json(os.path.join(folder, SETTINGS), settings)
         return KIND.saves
 
