@@ -16,7 +16,7 @@ from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_graph import build
 from xtremedistil.serving.exports.onnx_model import OnnxModel
 from xtremedistil.serving.exports.record import Settings
-from xtremedistil.serving.load import load, needs_keras
+from xtremedistil.serving.load import load, needs_keras, open_fastest
 from xtremedistil.serving.native import pack as packing
 from xtremedistil.serving.native.model import REFERENCE, NativeModel, can_run, kernels
 from xtremedistil.serving.native.pack import pack
@@ -240,6 +240,17 @@ def test_without_the_extension_there_is_an_error_that_says_so(monkeypatch):
     assert not can_run()
     with pytest.raises(ConfigError, match="C compiler"):
         NativeModel(b"", "w")
+
+
+def test_the_fastest_form_is_one_that_can_be_run(monkeypatch, tmp_path):
+    folder = save_student(str(tmp_path)).folder
+    _, network = open_fastest(folder)
+    ids = np.array([[3, 4, 5]], np.int32)
+    assert network(ids, np.array([3], np.int32)).shape == (1, 3, 9)
+    monkeypatch.setattr("xtremedistil.serving.native.model._kernel", None)
+    assert open_fastest(folder)[0] == "onnx int8"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert open_fastest(folder) is None
 
 
 @needs_kernel

@@ -39,12 +39,12 @@ def open_fastest(folder: str, threads: int = 0) -> tuple[str, Network] | None:
         threads: that one call may use; 0 for every core.
 
     Returns:
-        What the form is called, and the network; None where no format can hold the student.
+        What the form is called, and the network; None where none can hold the student, or be run.
     """
     student = StudentFolder.load(folder)
     for quantize, suffix in ((INT8, f" {INT8}"), (NONE, "")):
         for export in _fastest(quantize):
-            if not export.refuses(student.shape):
+            if export.is_fast() and not export.refuses(student.shape):
                 return f"{export.name}{suffix}", export.build(student, quantize, threads)
     return None
 
