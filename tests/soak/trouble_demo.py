@@ -11,6 +11,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -120,11 +121,17 @@ def run(requests: int, seed: int) -> dict[str, int]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         before = peak_memory()
+
+        def ends_of(share: Iterable[int]) -> collections.Counter[str]:
+            made = (make_request(np.random.default_rng([seed, number])) for number in share)
+            return collections.Counter(send(server.server_address, *one) for one in made)
+
         try:
-            made = (make_request(np.random.default_rng([seed, i])) for i in range(requests))
+            # Each thread makes a request when it sends it: all of them at once are the memory of
+            # the client, and grow with their number.
+            shares = [range(first, requests, AT_ONCE) for first in range(AT_ONCE)]
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                ends = pool.map(lambda one: send(server.server_address, *one), made)
-                counts = collections.Counter(ends)
+                counts = sum(pool.map(ends_of, shares), collections.Counter())
             request = b"POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\ntext=Anna"
             assert send(server.server_address, request, "whole") == "200"
         finally:
