@@ -46,6 +46,7 @@ def small(data, out, **changes):
         "distillation": DistillationConfig(
             teacher_layer=1,
             batch_size=64,
+            learning_rate=1e-3,
             representation_epochs=(1,),
             logit_epochs=(1, 1, 2, 4),
             label_epochs=(1, 1, 1, 1),

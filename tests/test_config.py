@@ -31,7 +31,7 @@ def test_defaults_are_the_papers_best_configuration():
     assert (config.distillation.batch_size, config.distillation.teacher_layer) == (32, 7)
     assert (config.distillation.strategy, config.data.max_seq_length) == ("D4.2", 32)
     assert (config.distillation.learning_rate, config.distillation.final_learning_rate) == (
-        1e-3,
+        3e-3,
         1e-8,
     )
 

@@ -75,7 +75,7 @@ class DistillationConfig(Checked):
         added_later=True,
     )
     learning_rate: float = option(
-        1e-3,
+        3e-3,
         "Learning rate at the start of a step (Adam, cosine).",
         low=1e-12,
         decides=("steps",),
@@ -85,7 +85,7 @@ class DistillationConfig(Checked):
         1e-8, "Learning rate at the end of a step.", low=0.0, decides=("steps",)
     )
     label_learning_rate: float = option(
-        0.0,
+        1e-3,
         "Learning rate at the start of the label steps that follow distillation (stage 3 of D4); "
         "0: --learning_rate. A lower one keeps few labels from undoing what was distilled.",
         low=0.0,

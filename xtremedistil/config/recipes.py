@@ -17,6 +17,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "projection": "gelu",
         "batch_size": 512,
         "label_batch_size": 0,
+        "learning_rate": 1e-3,
         "label_learning_rate": 0.0,
         "patience": 0,
     },
