@@ -117,32 +117,22 @@ from absl import app
 from xtremedistil.cli import flags as cli
 cli.define_run_flags()
 def main(argv):
-    sample = cli.use_sample_flags({top!r})
+    sample = cli.use_sample_flags()
     print(json.dumps([sample, cli.read_config().to_dict()]))
 app.run(main)
 """
 
 
-def parse(top, *arguments):
-    program = PROGRAM.format(top=str(top))
+def parse(*arguments):
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-@pytest.fixture
-def top(tmp_path):
-    (tmp_path / "flags").mkdir()
-    (tmp_path / "flags" / "sample.flags").write_text(
-        "# words\n--teacher=scratch\n--hidden_size=60\n--batch_size=128\n"
-    )
-    return tmp_path
-
-
-def test_sample_flags_fill_in_only_what_was_not_given(top):
-    sample, config = parse(top, "--hidden_size=70", "--logit_epochs=1,2,3,4", "--teacher_layer=6")
+def test_sample_flags_fill_in_only_what_was_not_given():
+    sample, config = parse("--hidden_size=70", "--logit_epochs=1,2,3,4", "--teacher_layer=6")
     assert sample
     assert (config["student"]["hidden_size"], config["distillation"]["batch_size"]) == (70, 128)
     assert config["teacher"]["teacher"] == "scratch"
@@ -151,30 +141,30 @@ def test_sample_flags_fill_in_only_what_was_not_given(top):
 
 
 @pytest.mark.parametrize("given", ["--data_dir=somewhere", "--teacher=something"])
-def test_sample_flags_stay_out_of_a_users_own_run(top, given):
-    sample, config = parse(top, given)
+def test_sample_flags_stay_out_of_a_users_own_run(given):
+    sample, config = parse(given)
     assert not sample
     assert config["student"]["hidden_size"] == 600
 
 
-def test_a_run_can_be_repeated_from_its_config(top):
-    path = top / "config.json"
+def test_a_run_can_be_repeated_from_its_config(tmp_path):
+    path = tmp_path / "config.json"
     path.write_text(json.dumps(Config(student=StudentConfig(hidden_size=33)).to_dict()))
-    sample, config = parse(top, f"--config={path}", "--embedding_dim=44")
+    sample, config = parse(f"--config={path}", "--embedding_dim=44")
     assert not sample
     assert (config["student"]["hidden_size"], config["student"]["embedding_dim"]) == (33, 44)
 
 
-def test_a_recipe_gives_defaults_and_a_flag_wins(top, tmp_path):
-    _, paper = parse(top, "--recipe=paper", "--data_dir=x", "--patience=3")
+def test_a_recipe_gives_defaults_and_a_flag_wins(tmp_path):
+    _, paper = parse("--recipe=paper", "--data_dir=x", "--patience=3")
     assert paper["student"]["projection"] == "gelu"
     assert paper["distillation"]["representation_loss"] == "kld"
     assert (paper["distillation"]["batch_size"], paper["distillation"]["patience"]) == (512, 3)
     recorded = tmp_path / "config.json"
     changed = Config(distillation=DistillationConfig(batch_size=7))
     recorded.write_text(json.dumps(changed.to_dict()))
-    assert parse(top, f"--config={recorded}")[1] == changed.to_dict()
-    again = parse(top, f"--config={recorded}", "--recipe=paper")[1]["distillation"]
+    assert parse(f"--config={recorded}")[1] == changed.to_dict()
+    again = parse(f"--config={recorded}", "--recipe=paper")[1]["distillation"]
     assert again["batch_size"] == 512
 
 

@@ -9,12 +9,11 @@ import keras
 import numpy as np
 
 from xtremedistil.config import TeacherConfig
-from xtremedistil.data.formats.example import listed
 from xtremedistil.data.label_map import LabelMap
 from xtremedistil.data.labels import LabelSet, unnamed
 from xtremedistil.data.schemes import OUTSIDE
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import CheckpointError, ConfigError
+from xtremedistil.runtime.errors import CheckpointError, ConfigError, listed
 from xtremedistil.teachers.checkpoint import (
     Weights,
     find_folder,
