@@ -159,7 +159,7 @@ def understand(run: Run, with_transfer: bool) -> Understood:
     shards: list[Ragged] = []
     made = run.data.prepare_transfer() if with_transfer else {}
     if with_transfer:
-        names = [shard["name"] for shard in made["shards"][:_MOST_SHARDS]]
+        names = run.data.read_manifest().names[:_MOST_SHARDS]
         shards = [Ragged.load(run.parts.transfer.path(name)) for name in names]
         lengths["transfer"] = _lengths(run, shards)
     test = splits["test"].sentences["hash"] if "test" in splits else np.zeros(0, np.uint64)
