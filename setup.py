@@ -74,6 +74,7 @@ setup(
         "test": [
             "ai-edge-litert>=2",
             "datasets>=4",
+            "grpcio>=1.60",
             "hypothesis>=6.100",
             "jinja2>=3.1,<4",
             "matplotlib>=3.9,<4",
@@ -82,6 +83,7 @@ setup(
             "pandas>=2.2,<4",
             "pytest>=8",
             "pytest-xdist>=3.6",
+            "pyyaml>=6",
             "ruff>=0.9",
         ],
     },

@@ -15,6 +15,7 @@ from xtremedistil.serving.graph.decoding import Decoding, begins_row
 from xtremedistil.serving.graph.network import Network
 from xtremedistil.serving.graph.registry import graph_tokenizer, has_graph
 from xtremedistil.serving.graph.tokenizer import Words
+from xtremedistil.serving.graph.warm_up import write_warm_up
 from xtremedistil.serving.graph.windows import (
     PIECES_AT_ONCE,
     TEXTS_AT_ONCE,
@@ -262,6 +263,7 @@ def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> 
     else:
         served = ServedClassifier(bundle, jit_compile)
         signatures = {"classify": served.classify}
+    of_texts = list(signatures)
     signatures["predict"] = served.predict
     signatures["serving_default"] = next(iter(signatures.values()))
     part = files.beside(folder, "part")
@@ -273,6 +275,8 @@ def export_saved_model(student: str, folder: str, jit_compile: bool = False) -> 
         tf.saved_model.save(served, part, signatures=signatures)
     finally:
         logging.set_verbosity(verbosity)
+    if of_texts:
+        write_warm_up(part, of_texts, bundle.shape.kind.window)
     files.remove(folder)
     files.rename(part, folder)
 

@@ -1,0 +1,62 @@
+"""Requests that TF Serving answers when it loads a SavedModel, so that the first one of a client is
+as fast as the next.
+
+They are records of `PredictionLog`, a message of TF Serving's `prediction_log.proto`, which its
+package alone brings; the four fields that are needed are written here.
+"""
+
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from xtremedistil.runtime import files
+
+FILE = "assets.extra/tf_serving_warmup_requests"
+_SHORT = "Anna lives in Paris."
+_TEXTS = 32  # of a full batch
+# Numbers of fields: of PredictionLog, PredictLog, PredictRequest, ModelSpec, and of a map's entry.
+_PREDICT_LOG, _REQUEST, _MODEL, _INPUTS, _SIGNATURE, _KEY, _VALUE = 6, 1, 1, 2, 3, 1, 2
+
+
+def write_warm_up(folder: str, signatures: list[str], window: int) -> None:
+    """Writes the requests: a short text, one that fills a window, and a batch of short ones.
+
+    Args:
+        folder: of a SavedModel.
+        signatures: those that read `texts`.
+        window: pieces that are read at once; a text of as many words has at least as many.
+    """
+    path = os.path.join(folder, FILE)
+    files.make_folder(os.path.dirname(path))
+    with tf.io.TFRecordWriter(path) as records:
+        for signature in signatures:
+            for texts in _batches(window):
+                records.write(_record(signature, texts))
+
+
+def _batches(window: int) -> Iterator[list[str]]:
+    yield [_SHORT]
+    yield [" ".join(["a"] * window)]
+    yield [_SHORT] * _TEXTS
+
+
+def _record(signature: str, texts: list[str]) -> bytes:
+    tensor = tf.make_tensor_proto(texts, tf.string).SerializeToString()
+    entry = _sized(_KEY, b"texts") + _sized(_VALUE, tensor)
+    model = _sized(_SIGNATURE, signature.encode("utf-8"))
+    request = _sized(_MODEL, model) + _sized(_INPUTS, entry)
+    return _sized(_PREDICT_LOG, _sized(_REQUEST, request))
+
+
+def _sized(field: int, value: bytes) -> bytes:
+    """A field of a protocol buffer that holds bytes: its number and wire type, its length, it."""
+    return _varint(field << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
