@@ -3,7 +3,7 @@ in the forms in which it can be served."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from xtremedistil.runtime import files
 from xtremedistil.serving.exports.card import write_card
 from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_model import onnxruntime
-from xtremedistil.serving.exports.record import INT8
+from xtremedistil.serving.exports.record import INT8, Export, Settings
 from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 from xtremedistil.serving.python.predictor import Network
 from xtremedistil.students.bundle import Bundle
@@ -170,22 +170,59 @@ def student_candidates(
         log: is told what is being done.
     """
     log("building and exporting the student")
+    model, student = save_random_student(shape, tokenizer, labels, folder)
+    weights = files.size(os.path.join(student.folder, WEIGHTS))
+    compiled = Candidate(
+        "student, tf.function + XLA", _compiled(model, True), shape.deployed_parameters, weights
+    )
+    exports = export_candidates(student, folder, exported(), threads)
+    return [plain_candidate(model, student), compiled, *exports]
+
+
+def save_random_student(
+    shape: StudentShape, tokenizer: Tokenizer, labels: LabelSet, folder: str
+) -> tuple[keras.Model, StudentFolder]:
+    """A student with random weights, from ids to logits, and the same on disk, in `student/`.
+
+    Args:
+        shape: its sizes.
+        tokenizer, labels: its tokenization and classes; pieces are the first rows of its table.
+        folder: where.
+    """
     model = deployed(build_student(shape, 0.0, fused=False), LABEL_HEAD)
     rows = np.arange(len(tokenizer), dtype=np.int32)
-    bundle = Bundle(model, shape, LABEL_HEAD, tokenizer, rows, labels)
-    student = os.path.join(folder, "student")
-    bundle.save(student)
-    count = shape.deployed_parameters
-    weights = files.size(os.path.join(student, WEIGHTS))
-    forms = [
-        Candidate(PLAIN_STUDENT, _compiled(model), count, weights),
-        Candidate("student, tf.function + XLA", _compiled(model, True), count, weights),
-    ]
-    described = StudentFolder.load(student)
-    for title, export, settings in exported():
+    path = os.path.join(folder, "student")
+    Bundle(model, shape, LABEL_HEAD, tokenizer, rows, labels).save(path)
+    return model, StudentFolder.load(path)
+
+
+def plain_candidate(model: keras.Model, student: StudentFolder) -> Candidate:
+    """A student's model as a plain `tf.function`."""
+    weights = files.size(os.path.join(student.folder, WEIGHTS))
+    return Candidate(PLAIN_STUDENT, _compiled(model), student.shape.deployed_parameters, weights)
+
+
+def export_candidates(
+    student: StudentFolder,
+    folder: str,
+    exports: Sequence[tuple[str, Export, Settings]],
+    threads: int,
+) -> list[Candidate]:
+    """A student's exports; the native kernel on one thread too, and int8 as `tag` runs it too.
+
+    Args:
+        student: what is exported.
+        folder: for the exports, each in a folder with its title.
+        exports: which, as `exported` gives them.
+        threads: of ONNX Runtime and the native kernel.
+    """
+    count = student.shape.deployed_parameters
+    weights = files.size(os.path.join(student.folder, WEIGHTS))
+    forms = []
+    for title, export, settings in exports:
         path = os.path.join(folder, title)
-        names = export.write(described, path, settings)
-        write_card(export, described, path, settings, {}, names)
+        names = export.write(student, path, settings)
+        write_card(export, student, path, settings, {}, names)
         # a SavedModel has its weights beside its graph
         size = weights if export is SAVED_MODEL else files.size(os.path.join(path, export.graph))
         numbers = {threads: title}

@@ -40,3 +40,21 @@ class BenchmarkOptions(Checked):
         "Seconds for the file that `predict` reads, and for batches of every size.",
         low=0.1,
     )
+
+
+# For --help.
+SIZED = """the students of the paper's Table 16, with random weights, on sentences of 32 wordpieces:
+as a tf.function of Keras, in ONNX Runtime (float32, int8) and in the native kernel. F1 is the
+paper's; that of other data is another, but the order of sizes is a guide. Needs the extra [report].
+Nothing else should run on the machine."""
+
+
+@dataclass(frozen=True)
+class SizeOptions(Checked):
+    """What a student may cost."""
+
+    budget_ms: float = option(1.0, "Milliseconds that a batch may take.", low=0.001)
+    batch: int = option(1, "Sentences at once.", low=1)
+    vocabulary_size: int = option(88_500, "Rows V of the students' tables.", low=1)
+    threads: int = option(0, "Threads of every model; 0: all cores.", low=0)
+    seconds: float = option(2.0, "Seconds for each size, all its forms together.", low=0.01)

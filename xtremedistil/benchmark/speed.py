@@ -34,10 +34,11 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ConfigError
 from xtremedistil.serving.python.division import default_threads
 from xtremedistil.students.shape import StudentShape
+from xtremedistil.tokenization.base import Tokenizer
 from xtremedistil.tokenization.registry import open_tokenizer
 
 _WARM_UP, _LEAST_CALLS = 1, 3  # the clock tries how long a call takes after that, so once more
-_TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+TAGS = ("O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER")
 
 
 def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str, Any]:
@@ -56,21 +57,10 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
     Raises:
         ConfigError: the student's vocabulary is smaller than the embedded one.
     """
-    import tensorflow as tf  # here: its threads are set before anything runs
-
     start = time.monotonic()
-    tokenizer = open_tokenizer(vocabulary_dir())
-    if options.vocabulary_size < len(tokenizer):
-        raise ConfigError(
-            f"--vocabulary_size is {len(tokenizer):,} or more: the embedded vocabulary "
-            f"reads the texts. Received: vocabulary_size={options.vocabulary_size}"
-        )
-    threads = options.threads or default_threads()
-    with contextlib.suppress(RuntimeError):  # something ran before: its threads stay as they are
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-    labels = LabelSet.from_data(_TAGS, "ner")
+    tokenizer = embedded_tokenizer(options.vocabulary_size)
+    threads = set_threads(options.threads)
+    labels = LabelSet.from_data(TAGS, "ner")
     shape = StudentShape(
         options.vocabulary_size, options.embedding_dim, options.hidden_size, 768, len(labels)
     )
@@ -91,7 +81,7 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
             busy = time_candidates(exports, 1, options, options.busy_seconds)
         rate = matrix_rate()
         results = {
-            "machine": {"threads": threads, "cpu": _cpu_name(), "load": os.getloadavg()[0]},
+            "machine": describe_machine(threads),
             "models": models,
             "busy": {name: spread(times) for name, times in busy.items()},
             "matrix_rate": rate,
@@ -106,6 +96,40 @@ def benchmark(options: BenchmarkOptions, log: Callable[[str], None]) -> dict[str
         results["process"] = start_each(programs(folder), options.starts)
     results["seconds"] = time.monotonic() - start
     return results
+
+
+def embedded_tokenizer(vocabulary_size: int) -> Tokenizer:
+    """The tokenizer of students that are measured.
+
+    Args:
+        vocabulary_size: rows of their tables.
+
+    Raises:
+        ConfigError: they are fewer than its pieces.
+    """
+    tokenizer = open_tokenizer(vocabulary_dir())
+    if vocabulary_size < len(tokenizer):
+        raise ConfigError(
+            f"--vocabulary_size is {len(tokenizer):,} or more: the embedded vocabulary "
+            f"reads the texts. Received: vocabulary_size={vocabulary_size}"
+        )
+    return tokenizer
+
+
+def set_threads(asked: int) -> int:
+    """Gives TensorFlow its threads, if nothing ran before; 0 are all cores. Returns how many."""
+    import tensorflow as tf  # here: its threads are set before anything runs
+
+    threads = asked or default_threads()
+    with contextlib.suppress(RuntimeError):  # something ran before: its threads stay as they are
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return threads
+
+
+def describe_machine(threads: int) -> dict[str, Any]:
+    """What times depend on, as JSON values: threads, processor and load."""
+    return {"threads": threads, "cpu": _cpu_name(), "load": os.getloadavg()[0]}
 
 
 def time_candidates(

@@ -11,7 +11,7 @@ from functools import partial
 
 from absl import logging
 
-from xtremedistil.benchmark.options import MEASURED, BenchmarkOptions
+from xtremedistil.benchmark.options import MEASURED, SIZED, BenchmarkOptions, SizeOptions
 from xtremedistil.cli.evaluate import EvaluateOptions, evaluate
 from xtremedistil.cli.output import Results, reader_may_leave
 from xtremedistil.cli.predictors import PredictorOptions, open_predictor
@@ -85,6 +85,20 @@ def benchmark(given: BenchmarkOptions) -> Results:
 
     found = measure(given, logging.info)
     return Results(format_results(found), found)
+
+
+def size(given: SizeOptions) -> Results:
+    """Names the best of the paper's students within a budget of time on this machine."""
+    from xtremedistil.report.published import published_table
+
+    table = published_table(16)
+    quiet_tensorflow()
+    from xtremedistil.benchmark.size import PublishedSize, format_sizes, size_students
+
+    columns = ["embedding_dim", "hidden_size", "f1"]
+    grid = [PublishedSize(*row) for row in table[columns].itertuples(index=False)]
+    found = size_students(given, grid, logging.info)
+    return Results(format_sizes(found), found)
 
 
 @dataclass(frozen=True)
@@ -216,6 +230,9 @@ COMMANDS = {
     "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
     "benchmark": Command(
         "speed of student and teacher", BenchmarkOptions, benchmark, more=MEASURED
+    ),
+    "size": Command(
+        "the best student within a budget of milliseconds here", SizeOptions, size, more=SIZED
     ),
     "push": Command("put a student on the Hugging Face hub", PushOptions, push),
     "demo": Command("a page to try a student on", DemoOptions, demo, streams=True),
