@@ -27,7 +27,9 @@ def write_warm_up(folder: str, signatures: list[str], window: int) -> None:
         signatures: those that read `texts`.
         window: pieces that are read at once; a text of as many words has at least as many.
     """
-    path = os.path.join(folder, FILE)
+    path, assets = os.path.join(folder, FILE), os.path.join(folder, "assets")
+    if files.exists(assets) and not files.list_folder(assets):
+        files.remove(assets)  # TensorFlow's files in memory would mistake ours for a part of it
     files.make_folder(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as records:
         for signature in signatures:
