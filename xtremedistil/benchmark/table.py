@@ -12,8 +12,8 @@ def format_results(results: dict[str, Any]) -> str:
     width = max(map(len, models))
     lines = [
         f"{'model':{width}}{'million':>9}{'MB':>8}{'compress':>10}"
-        f"{'batch 1: ms (p5, p95, p99)':>36}{'x plain':>9}{'x best':>8}"
-        f"{'batch 32: ms (p5, p95, p99)':>36}{'x plain':>9}{'x best':>8}"
+        f"{'batch 1: ms (p5, p95, p99)':>42}{'x plain':>9}{'x best':>8}"
+        f"{'batch 32: ms (p5, p95, p99)':>42}{'x plain':>9}{'x best':>8}"
     ]
     teachers = [row for name, row in models.items() if name.startswith(f"{TEACHERS[0].name},")]
     plain = models.get(PLAIN_TEACHER)
@@ -23,7 +23,7 @@ def format_results(results: dict[str, Any]) -> str:
         for size in ("batch_1", "batch_32"):
             t = row[size]
             shown = f"{t['median']:.3f} ({t['low']:.3f}, {t['high']:.3f}, {t['top']:.3f})"
-            cells += f"{shown:>36}"
+            cells += f"{shown:>42}"
             if plain:
                 best = min(teacher[size]["median"] for teacher in teachers)
                 cells += f"{plain[size]['median'] / t['median']:9.1f}{best / t['median']:8.1f}"
