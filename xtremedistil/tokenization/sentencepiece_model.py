@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from xtremedistil.runtime.errors import CheckpointError
+from xtremedistil.runtime.protobuf import sized, varint
 
 # Numbers of fields: of the model, of a piece, of the trainer's and the normalizer's settings.
 _PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
@@ -145,29 +146,17 @@ def write(
     """
     parts = []
     for spelled, score, kind in pieces:
-        piece = _sized(_SPELLED, spelled.encode("utf-8"))
-        piece += _varint(_SCORE << 3 | _FIXED_32) + struct.pack("<f", score)
-        parts.append(_sized(_PIECE, piece + _number(_TYPE, kind)))
+        piece = sized(_SPELLED, spelled.encode("utf-8"))
+        piece += varint(_SCORE << 3 | _FIXED_32) + struct.pack("<f", score)
+        parts.append(sized(_PIECE, piece + _number(_TYPE, kind)))
     trainer = _number(_MODEL_TYPE, _UNIGRAM) + _number(_SIZE, len(pieces))
     trainer += _number(_BYTES, byte_fallback) + _number(_UNKNOWN_ID, unknown)
-    normalizer = _sized(_RULE, b"") + _sized(_TABLE, table)
-    return b"".join([*parts, _sized(_TRAINER, trainer), _sized(_NORMALIZER, normalizer)])
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
+    normalizer = sized(_RULE, b"") + sized(_TABLE, table)
+    return b"".join([*parts, sized(_TRAINER, trainer), sized(_NORMALIZER, normalizer)])
 
 
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3 | _VARINT) + _varint(value)
-
-
-def _sized(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | _SIZED) + _varint(len(value)) + value
+    return varint(field << 3 | _VARINT) + varint(value)
 
 
 def _first_pieces(content: bytes) -> tuple[list[bytes], int]:
@@ -197,7 +186,7 @@ def _fields(content: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:
     """The number of each field of a message, and its value."""
     place, end = 0, len(content)
 
-    def varint() -> int:
+    def next_varint() -> int:
         nonlocal place
         value = shift = 0
         while True:
@@ -211,14 +200,14 @@ def _fields(content: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:
             shift += 7
 
     while place < end:
-        key = varint()
+        key = next_varint()
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
-            yield number, varint()
+            yield number, next_varint()
             continue
         if wire not in (_FIXED_64, _SIZED, _FIXED_32):
             raise _damaged(path)
-        size = varint() if wire == _SIZED else 8 if wire == _FIXED_64 else 4
+        size = next_varint() if wire == _SIZED else 8 if wire == _FIXED_64 else 4
         if place + size > end:
             raise _damaged(path)
         yield number, content[place : place + size]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from xtremedistil.runtime import files
+from xtremedistil.runtime.protobuf import sized
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 _SHORT = "Anna lives in Paris."
@@ -45,20 +46,7 @@ def _batches(window: int) -> Iterator[list[str]]:
 
 def _record(signature: str, texts: list[str]) -> bytes:
     tensor = tf.make_tensor_proto(texts, tf.string).SerializeToString()
-    entry = _sized(_KEY, b"texts") + _sized(_VALUE, tensor)
-    model = _sized(_SIGNATURE, signature.encode("utf-8"))
-    request = _sized(_MODEL, model) + _sized(_INPUTS, entry)
-    return _sized(_PREDICT_LOG, _sized(_REQUEST, request))
-
-
-def _sized(field: int, value: bytes) -> bytes:
-    """A field of a protocol buffer that holds bytes: its number and wire type, its length, it."""
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
+    entry = sized(_KEY, b"texts") + sized(_VALUE, tensor)
+    model = sized(_SIGNATURE, signature.encode("utf-8"))
+    request = sized(_MODEL, model) + sized(_INPUTS, entry)
+    return sized(_PREDICT_LOG, sized(_REQUEST, request))
