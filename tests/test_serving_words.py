@@ -13,7 +13,7 @@ from tokenizers import normalizers
 from xtremedistil.serving.graph.registry import graph_tokenizer
 from xtremedistil.tokenization import raw_words
 from xtremedistil.tokenization.raw_words import IDEOGRAPHS, find_words, ranges
-from xtremedistil.tokenization.words import split_words
+from xtremedistil.tokenization.words import is_split_off, split_words
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,22 @@ def test_ideographs_are_those_of_bert():
 def test_no_letters_and_no_punctuation_are_left_out():
     left = map(chr, range(raw_words._NO_MORE_WORDS, 0x110000))
     assert not {unicodedata.category(c)[0] for c in left} & {"L", "P"}
+    left = map(chr, range(raw_words._NO_MORE_PUNCTUATION, raw_words._NO_MORE_WORDS))
+    assert "P" not in {unicodedata.category(c)[0] for c in left}
+
+
+def test_classes_are_those_of_unicode():
+    points = range(raw_words._NO_MORE_WORDS)
+    category = [unicodedata.category(chr(c))[0] for c in points]
+    ideographs = {c for first, last in IDEOGRAPHS for c in range(first, last + 1)}
+    symbols = {c for c in range(33, 127) if not chr(c).isalnum()}
+    marks = {c for c in points if category[c] == "P" and is_split_off(chr(c))}
+    letters = {c for c in points if category[c] == "L"} - ideographs
+    found = [
+        {c for first, last in runs for c in range(first, last + 1)}
+        for runs in raw_words._ranges_of_classes()
+    ]
+    assert found == [marks | symbols, letters]
 
 
 def test_ranges_join_neighbours():

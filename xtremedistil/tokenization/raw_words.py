@@ -42,14 +42,23 @@ _ASCII_SYMBOLS = frozenset(c for c in range(33, 127) if not chr(c).isalnum())
 # From here on Unicode has neither letters nor punctuation (a test looks): planes 4 to 13 are empty,
 # 14 has tags, and the last two are for private use.
 _NO_MORE_WORDS = 0x40000
+# And from here on no punctuation: planes 2 and 3 are ideographs and nothing (the test looks too).
+_NO_MORE_PUNCTUATION = 0x20000
 Ranges = tuple[tuple[int, int], ...]
 
 
 def ranges(code_points: Iterable[int]) -> Ranges:
     """The first and last of each run of code points."""
-    found = np.array(sorted({*code_points}), np.int64)  # np.unique would import numpy.ma
-    last = np.append(np.diff(found) != 1, True)[: len(found)]
-    return tuple(zip(found[np.roll(last, 1)].tolist(), found[last].tolist(), strict=True))
+    points = np.fromiter(code_points, np.int64)
+    present = np.zeros(points.max(initial=-1) + 1, bool)
+    present[points] = True
+    return _runs(present)
+
+
+def _runs(present: np.ndarray) -> Ranges:
+    """The first and last of each run of what is true."""
+    edges = np.flatnonzero(np.diff(present, prepend=False, append=False)).tolist()
+    return tuple((begin, end - 1) for begin, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def re2_class(runs: Ranges) -> str:
@@ -83,13 +92,22 @@ class _Classes:
 @functools.cache
 def _ranges_of_classes() -> tuple[Ranges, Ranges]:
     """Punctuation, and letters that are no ideographs."""
-    names = "".join(map(unicodedata.category, map(chr, range(_NO_MORE_WORDS)))).encode()
-    category = np.frombuffer(names, np.uint8)[::2]  # its first letter
-    punctuation = {c for c in np.flatnonzero(category == ord("P")).tolist() if is_split_off(chr(c))}
-    letters = category == ord("L")
+    # Asking for the category of every character takes longer than all else that is done here.
+    text = np.arange(_NO_MORE_WORDS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    punctuation = {
+        ord(character)
+        for character in re.findall(r"\W", text[:_NO_MORE_PUNCTUATION])
+        if unicodedata.category(character)[0] == "P" and is_split_off(character)
+    }
+    letters = np.zeros(len(text), bool)
+    for run in re.finditer(r"[^\W_]+", text):
+        if run[0].isalpha():
+            letters[slice(*run.span())] = True
+        else:  # digits among them
+            letters[slice(*run.span())] = [*map(str.isalpha, run[0])]
     for first, last in IDEOGRAPHS:
         letters[first : last + 1] = False
-    return ranges(punctuation | _ASCII_SYMBOLS), ranges(np.flatnonzero(letters).tolist())
+    return ranges(punctuation | _ASCII_SYMBOLS), _runs(letters)
 
 
 def re2_word() -> str:
