@@ -9,9 +9,12 @@ import tensorflow as tf
 from xtremedistil.data.decoding import best_tags, legal_steps
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.serving.graph.decoding import Decoding
+from xtremedistil.serving.native.model import NativeModel, _kernel, kernels
 
 IOB2 = ("O", "B-A", "I-A", "B-B", "I-B")
 BIOES = ("O", "B-A", "I-A", "E-A", "S-A")
+CHOOSE = [best_tags, NativeModel.best_tags] if kernels() else [best_tags]
+needs_kernel = pytest.mark.skipif(not kernels(), reason="the C extension is not built here")
 EDGES = np.array([0, 3, 3, 4, 8])  # the second text is empty
 
 
@@ -55,18 +58,51 @@ def test_it_is_the_best_of_all_legal_sequences_in_python_and_in_the_graph(names)
     rows = np.repeat(np.arange(4), np.diff(EDGES))
     for _ in range(40):
         scores = rng.normal(size=(8, len(names))).astype(np.float32)
-        found = best_tags(scores, EDGES, legal)
         parts = [scores[a:b] for a, b in itertools.pairwise(EDGES)]
         expected = [tag for part in parts for tag in best_of_all(part, names)]
-        assert found.tolist() == expected
+        assert all(choose(scores, EDGES, legal).tolist() == expected for choose in CHOOSE)
         assert graph(scores, rows).numpy().tolist() == expected
-        mended += found.tolist() != scores.argmax(axis=1).tolist()
+        mended += expected != scores.argmax(axis=1).tolist()
     assert mended > 20
 
 
-def test_no_words_have_no_tags():
+@needs_kernel
+@pytest.mark.parametrize("names", [IOB2, BIOES])
+def test_tags_in_c_are_those_of_numpy_with_ties_and_with_what_is_no_number(names):
+    rng, legal, mended = np.random.default_rng(1), legal_steps(names), 0
+    for trial in range(300):
+        edges = np.append(0, np.cumsum(rng.integers(0, 9, 4)))
+        scores = rng.integers(-2, 3, (edges[-1], len(names))).astype(np.float32)
+        if trial % 3 == 0 and scores.size:
+            scores.flat[rng.integers(0, scores.size, 2)] = rng.choice([np.nan, np.inf, -np.inf], 2)
+        with np.errstate(invalid="ignore"):
+            expected = best_tags(scores, edges, legal).tolist()
+        assert NativeModel.best_tags(scores, edges, legal).tolist() == expected
+        mended += expected != scores.argmax(axis=1).tolist()
+    assert mended > 150
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("edges", "tagged", "rule"),
+    [
+        ([0, 3, 2, 4], 4, "in order"),
+        ([0, 3], 4, "all words"),
+        ([1, 4], 4, "all words"),
+        ([], 4, "at least one tag"),
+        ([0, 4], 3, "fit each other"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(edges, tagged, rule):
+    scores, legal = np.zeros((4, 5), np.float32), legal_steps(IOB2).astype(np.int32)
+    with pytest.raises(ValueError, match=rule):
+        _kernel.choose(scores, np.array(edges, np.int32), legal, np.zeros(tagged, np.int32))
+
+
+@pytest.mark.parametrize("choose", CHOOSE)
+def test_no_words_have_no_tags(choose):
     legal, scores = legal_steps(IOB2), np.zeros((0, 5), np.float32)
-    assert best_tags(scores, np.array([0, 0]), legal).tolist() == []
+    assert choose(scores, np.array([0, 0]), legal).tolist() == []
     assert Decoding(legal)(scores, np.zeros(0, np.int64)).numpy().tolist() == []
 
 

@@ -30,8 +30,9 @@ from xtremedistil.serving.python.entities import (
 from xtremedistil.students.folder import Codec
 
 # (batch, length) int32 rows, 0 where padded, and (batch,) int32 lengths -> logits. One that can
-# compute the logits of some pieces alone has a method `at` too, and one that knows its best size of
-# batch says so in `batch_pieces` (see `OnnxModel`).
+# compute the logits of some pieces alone has a method `at` too, one that knows its best size of
+# batch says so in `batch_pieces` (see `OnnxModel`), and one that decodes tags faster than numpy has
+# `best_tags` (see `NativeModel`).
 Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
 WINDOW_PIECES = 1024
 _BATCH_PIECES = 4096
@@ -229,16 +230,17 @@ class Predictor:
             [*itertools.accumulate(encoded.counts.tolist(), initial=0)],
         )
         of_tags = logits[:, labels.entity_ids]
+        decode = getattr(self.network, "best_tags", best_tags)
         continues = self._continues(encoded, logits)
         if continues.any():
             stands = np.flatnonzero(~continues)
             owner = np.cumsum(~continues) - 1
             before = np.append(0, owner + 1)  # words that stand for themselves, up to each place
-            tags = best_tags(of_tags[stands], before[edges], labels.legal_steps)[owner]
+            tags = decode(of_tags[stands], before[edges], labels.legal_steps)[owner]
             scores = _softmax(of_tags)[stands[owner], tags]
             tags = np.where(continues, self._inside[tags], tags)
         else:
-            tags = best_tags(of_tags, np.array(edges), labels.legal_steps)
+            tags = decode(of_tags, np.array(edges), labels.legal_steps)
             scores = _softmax(of_tags)[np.arange(len(tags)), tags]
         return _Found(
             tags.tolist(), scores.tolist(), encoded.starts.tolist(), encoded.ends.tolist(), edges

@@ -144,12 +144,48 @@ static PyObject *run_on(Opened *o, const Py_buffer *ids, const Py_buffer *length
     Py_RETURN_NONE;
 }
 
+/* Chooses tags with four arrays that are held. */
+static PyObject *choose_of(const Py_buffer *scores, const Py_buffer *edges, const Py_buffer *legal,
+                           const Py_buffer *tags)
+{
+    Py_ssize_t words = scores->shape[0], number = scores->shape[1], texts = edges->shape[0] - 1;
+    if (number < 1 || number > INT16_MAX || words > INT32_MAX || texts < 0 || texts > INT32_MAX)
+        return fault("there is at least one tag, and fewer than 2^31 words");
+    if (legal->shape[0] != number + 1 || legal->shape[1] != number + 1 || tags->shape[0] != words)
+        return fault("the arrays do not fit each other");
+    const int32_t *edge = edges->buf;
+    for (Py_ssize_t i = 0; i < texts; i++)
+        if (edge[i] > edge[i + 1])
+            return fault("texts are in order");
+    if (edge[0] != 0 || edge[texts] != words)
+        return fault("texts have all words");
+    TagScores t = {scores->buf, edge, legal->buf, (int32_t)texts, (int32_t)number};
+    int done;
+    Py_BEGIN_ALLOW_THREADS
+    done = take_tags(&t, tags->buf);
+    Py_END_ALLOW_THREADS
+    if (!done)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+/* Holds four arrays; gives how many could be held. The last one is written to. */
+static int hold_arrays(PyObject *const *objects, Py_buffer *views, const char *formats,
+                       const int *axes)
+{
+    int held = 0;
+    while (held < 4 && get_array(objects[held], &views[held], formats[held], axes[held],
+                                 held < 3 ? 0 : PyBUF_WRITABLE))
+        held++;
+    return held;
+}
+
 static PyObject *run(PyObject *self, PyObject *args)
 {
     (void)self;
     PyObject *capsule, *objects[4], *done = NULL;
     Py_buffer views[4];
-    int threads, held = 0;
+    int threads;
     if (!PyArg_ParseTuple(args, "OOOOOi", &capsule, &objects[0], &objects[1], &objects[2],
                           &objects[3], &threads))
         return NULL;
@@ -157,11 +193,25 @@ static PyObject *run(PyObject *self, PyObject *args)
     if (!o)
         return NULL;
     static const int axes[] = {2, 1, 1, 2};
-    while (held < 4 && get_array(objects[held], &views[held], held < 3 ? 'i' : 'f', axes[held],
-                                 held < 3 ? 0 : PyBUF_WRITABLE))
-        held++;
+    int held = hold_arrays(objects, views, "iiif", axes);
     if (held == 4)
         done = run_on(o, &views[0], &views[1], &views[2], &views[3], threads);
+    while (held--)
+        PyBuffer_Release(&views[held]);
+    return done;
+}
+
+static PyObject *choose(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *objects[4], *done = NULL;
+    Py_buffer views[4];
+    if (!PyArg_ParseTuple(args, "OOOO", &objects[0], &objects[1], &objects[2], &objects[3]))
+        return NULL;
+    static const int axes[] = {2, 1, 2, 1};
+    int held = hold_arrays(objects, views, "fiii", axes);
+    if (held == 4)
+        done = choose_of(&views[0], &views[1], &views[2], &views[3]);
     while (held--)
         PyBuffer_Release(&views[held]);
     return done;
@@ -173,6 +223,7 @@ static PyMethodDef methods[] = {
     {"sizes", sizes, METH_O, "sizes(network) -> (vocabulary, classes, reads the last state)."},
     {"run", run, METH_VARARGS,
      "run(network, ids, lengths, places, logits, threads): logits' values."},
+    {"choose", choose, METH_VARARGS, "choose(scores, edges, legal, tags): tags' values."},
     {NULL, NULL, 0, NULL},
 };
 

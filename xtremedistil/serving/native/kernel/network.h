@@ -128,6 +128,19 @@ size_t network_scratch(const Network *network, int32_t batch, int32_t length);
 /* Computes the logits of texts without a fault; one text on two threads, if another is free. */
 void network_run(const Network *network, const Texts *texts, void *scratch, int threads);
 
+/* Scores of the tags of words, text after text. */
+typedef struct {
+    const float *scores;  /* [words][tags] */
+    const int32_t *edges; /* [texts + 1] ascending: where the words of each text begin, and the last
+                             end */
+    const int32_t *legal; /* [tags + 1][tags + 1] whether the second of two neighbours may follow
+                             the first; the last row and column stand for a text's edge */
+    int32_t texts, tags;
+} TagScores;
+
+/* Chooses the legal tags with the highest sum of scores, [words]. 0 if memory is short. */
+int take_tags(const TagScores *scores, int32_t *tags);
+
 /* Calls part(argument, i) for i = 0 and 1, on two threads if the second one comes in time. */
 void run_both(void (*part)(void *argument, int i), void *argument);
 
