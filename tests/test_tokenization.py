@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny_bert
 import transformers
+from golden_tokenizers import opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,12 +17,15 @@ from xtremedistil.data.formats import Rules, read_examples
 from xtremedistil.data.sample import LANGUAGES, corpus_dir, vocabulary_dir
 from xtremedistil.runtime.errors import CheckpointError, DataError
 from xtremedistil.tokenization.base import SpecialIds
+from xtremedistil.tokenization.bpe import BytePairs
 from xtremedistil.tokenization.registry import open_tokenizer
+from xtremedistil.tokenization.unigram import Unigram
 from xtremedistil.tokenization.wordpiece import WordPiece
 from xtremedistil.tokenization.words import split_words
 
 RULES = WordPiece(tuple(tiny_bert.PIECES), lowercase=True, strip_accents=True)
 SAMPLE = open_tokenizer(vocabulary_dir())
+FOLDERS = ((Unigram, "unigram-xlm-roberta"), (BytePairs, "bytes-roberta"))
 
 
 def pieces_of(tokenizer, words):
@@ -57,6 +61,20 @@ def test_text_that_spells_a_marker_is_text():
         "]",
         "[SEP]",
     ]
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [RULES, SAMPLE, *(opened(kind, name) for kind, name in FOLDERS)],
+    ids=["rules", "sample", *(name for _, name in FOLDERS)],
+)
+def test_pieces_of_words_are_those_of_the_sentence(tokenizer):
+    words = ["Anna", "Winterthur's", "<s>", "<pad>", "東京", "\u200b", "ab", "\x07", "ﷺ", "🙂"]
+    words.append("x" * 300)
+    (pieces,) = tokenizer.encode([words])
+    expected = np.split(pieces.ids[1:-1], pieces.first[1:] - 1)
+    assert tokenizer.word_pieces(words) == [ids.tolist() for ids in expected]
+    assert tokenizer.word_pieces([]) == []
 
 
 def test_a_sentence_without_words():

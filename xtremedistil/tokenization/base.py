@@ -163,6 +163,18 @@ class Tokenizer(abc.ABC):
             whole[0], whole[1:-1], whole[-1] = special.begin, ids, special.end
             yield Pieces(whole, (first + 1).astype(np.int32))
 
+    def word_pieces(self, words: Sequence[str]) -> list[list[int]]:
+        """The ids of each word's pieces, as `encode` gives them for a sentence of these words: in
+        lists, which for a few words take half the time."""
+        found: list[list[int]] = [[] for _ in words]
+        for ids, word_of in self.encode_words([words]):
+            if self.checkpoint_specials.padding != PADDING:
+                ids = self.checkpoint_ids[ids]
+            for piece, word in zip(ids.tolist(), word_of.tolist(), strict=True):
+                found[word].append(piece)
+        lost = [self.special_ids.unknown]
+        return [pieces or lost for pieces in found]
+
 
 def join_pieces(words: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """A sentence as `Tokenizer.encode_words` gives it, from the ids of each word's pieces."""

@@ -115,28 +115,28 @@ class Encoder:
         """Adds parts, with where their words begin and end in the parts joined by single spaces.
         No word goes beyond a space."""
         clean = _without_surrogates(" ".join(new))
-        (pieces,) = self._codec.tokenizer.encode([[clean[start:end] for start, end in spans]])
-        # Pieces of words: from one first piece to the next; [CLS] is piece 0 and [SEP] the last.
-        edges = [*pieces.first.tolist(), len(pieces.ids) - 1]
+        pieces = self._codec.tokenizer.word_pieces([clean[start:end] for start, end in spans])
         starts, ends, firsts = parts.words
         characters, counts, lengths = parts.sizes
         word_begins, piece_begins = parts.begins
         begin = word = 0
         for part in new:
             parts.index[part] = len(parts.index)
-            known, first, last = word, edges[word], begin + len(part)
+            known, length, last = word, 0, begin + len(part)
             while word < len(spans) and spans[word][0] <= last:
                 starts.append(spans[word][0] - begin)
                 ends.append(spans[word][1] - begin)
-                firsts.append(edges[word] - first)
+                firsts.append(length)
+                length += len(pieces[word])
                 word += 1
             characters.append(len(part))
             counts.append(word - known)
-            lengths.append(edges[word] - first)
+            lengths.append(length)
             word_begins.append(len(starts))
-            piece_begins.append(piece_begins[-1] + edges[word] - first)
+            piece_begins.append(piece_begins[-1] + length)
             begin = last + 1
-        parts.pieces.frombytes(self._codec.rows[pieces.ids[1:-1]].tobytes())
+        ids = np.fromiter(itertools.chain.from_iterable(pieces), np.int64)
+        parts.pieces.frombytes(self._codec.rows[ids].tobytes())
         parts.characters += len(clean)
 
     def _join(self, parts: _Parts, split: Sequence[str], of_texts: Sequence[int]) -> Encoded:
