@@ -18,8 +18,8 @@ from xtremedistil.serving.graph.tokenizer import GraphTokenizer
 from xtremedistil.tokenization.raw_words import ranges, re2_class
 from xtremedistil.tokenization.wordpiece import WordPiece
 
-_CODE_POINTS = [c for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
 _BLOCK = 256
+_BLOCKS = range(0, 0x110000, _BLOCK)
 _LETTER = "a"  # stays as it is under every rule
 
 
@@ -42,7 +42,7 @@ class CharacterClasses:
 
 @cache
 def character_classes() -> CharacterClasses:
-    """Asks the training tokenizer about every code point (about a second, once)."""
+    """Asks the training tokenizer about every code point, block by block."""
     off = {
         "clean_text": False,
         "handle_chinese_chars": False,
@@ -50,42 +50,36 @@ def character_classes() -> CharacterClasses:
         "lowercase": False,
     }
 
-    def changed(rule: str) -> list[int]:
-        """Code points that one rule of the normalizer alters."""
+    def changed(rule: str) -> dict[int, str]:
+        """What becomes of the code points that one rule of the normalizer alters."""
         run = normalizers.BertNormalizer(**(off | {rule: True})).normalize_str
-        found = []
-        for start in range(0, len(_CODE_POINTS), _BLOCK):
-            block = _CODE_POINTS[start : start + _BLOCK]
-            text = "".join(_LETTER + chr(c) for c in block)
-            if run(text) != text:  # most blocks are left alone
-                found += [c for c in block if run(_LETTER + chr(c)) != _LETTER + chr(c)]
+        found = {}
+        for block in map(_code_points, _BLOCKS):
+            after = run("".join(_LETTER + chr(c) for c in block)).split(_LETTER)[1:]
+            if len(after) != len(block):  # something became an "a"
+                after = [run(_LETTER + chr(c))[1:] for c in block]
+            found |= {c: new for c, new in zip(block, after, strict=True) if new != chr(c)}
         return found
 
-    accents = normalizers.BertNormalizer(**(off | {"strip_accents": True}))
-    splitter = pre_tokenizers.BertPreTokenizer()
-    joined = _LETTER.join(chr(c) for c in _CODE_POINTS)
-    spans = {span for _, span in splitter.pre_tokenize_str(joined)}
-    spaces = {ord(c) for c in joined if c.isspace()}
-    cleaning = normalizers.BertNormalizer(**(off | {"clean_text": True}))
+    def dropped(rule: str) -> list[int]:
+        return [c for c, new in changed(rule).items() if not new]
+
+    split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    alone = []
+    for block in map(_code_points, _BLOCKS):
+        spans = split("".join(_LETTER + chr(c) for c in block) + _LETTER)
+        alone += [ord(text) for text, (start, _) in spans if start % 2 and len(text) == 1]
     return CharacterClasses(
-        removed=_class(
-            [0]
-            + [
-                c
-                for c in changed("clean_text")
-                if cleaning.normalize_str(_LETTER + chr(c)) == _LETTER
-            ]
-        ),
-        mark=_class(
-            c
-            for c in changed("strip_accents")
-            if accents.normalize_str(_LETTER + chr(c)) == _LETTER
-        ),
+        removed=_class([0, *dropped("clean_text")]),
+        mark=_class(dropped("strip_accents")),
         ideograph=_class(changed("handle_chinese_chars")),
-        punctuation=_class(
-            c for i, c in enumerate(_CODE_POINTS) if (2 * i, 2 * i + 1) in spans and c not in spaces
-        ),
+        punctuation=_class(alone),
     )
+
+
+def _code_points(start: int) -> list[int]:
+    """Those of a block that can be in a text: no NUL, no surrogates."""
+    return [c for c in range(max(start, 1), start + _BLOCK) if not 0xD800 <= c < 0xE000]
 
 
 def _class(code_points: Iterable[int]) -> str:
