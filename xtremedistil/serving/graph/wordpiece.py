@@ -6,7 +6,7 @@ by one. The character classes are read from the training tokenizer itself, code 
 so that graph and training agree on all of Unicode.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,7 +19,6 @@ from xtremedistil.tokenization.raw_words import ranges, re2_class
 from xtremedistil.tokenization.wordpiece import WordPiece
 
 _BLOCK = 256
-_BLOCKS = range(0, 0x110000, _BLOCK)
 _LETTER = "a"  # stays as it is under every rule
 
 
@@ -43,48 +42,43 @@ class CharacterClasses:
 @cache
 def character_classes() -> CharacterClasses:
     """Asks the training tokenizer about every code point, block by block."""
-    off = {
-        "clean_text": False,
-        "handle_chinese_chars": False,
-        "strip_accents": False,
-        "lowercase": False,
-    }
-
-    def changed(rule: str) -> dict[int, str]:
-        """What becomes of the code points that one rule of the normalizer alters."""
-        run = normalizers.BertNormalizer(**(off | {rule: True})).normalize_str
-        found = {}
-        for block in map(_code_points, _BLOCKS):
-            after = run("".join(_LETTER + chr(c) for c in block)).split(_LETTER)[1:]
-            if len(after) != len(block):  # something became an "a"
-                after = [run(_LETTER + chr(c))[1:] for c in block]
-            found |= {c: new for c, new in zip(block, after, strict=True) if new != chr(c)}
-        return found
-
-    def dropped(rule: str) -> list[int]:
-        return [c for c, new in changed(rule).items() if not new]
-
+    rules = ("clean_text", "strip_accents", "handle_chinese_chars")
+    off = dict.fromkeys((*rules, "lowercase"), False)
+    normalize = [normalizers.BertNormalizer(**off | {rule: True}).normalize_str for rule in rules]
     split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
-    alone = []
-    for block in map(_code_points, _BLOCKS):
-        spans = split("".join(_LETTER + chr(c) for c in block) + _LETTER)
-        alone += [ord(text) for text, (start, _) in spans if start % 2 and len(text) == 1]
-    return CharacterClasses(
-        removed=_class([0, *dropped("clean_text")]),
-        mark=_class(dropped("strip_accents")),
-        ideograph=_class(changed("handle_chinese_chars")),
-        punctuation=_class(alone),
-    )
+    removed, marks, ideographs, punctuation = ["\0"], [], [], []
+    for characters in map(_block, range(0, 0x110000, _BLOCK)):
+        text = _LETTER + _LETTER.join(characters)
+        cleaned, stripped, spaced = (
+            zip(characters, _each(run, text, characters), strict=True) for run in normalize
+        )
+        removed += [one for one, new in cleaned if not new]
+        marks += [one for one, new in stripped if not new]
+        ideographs += [one for one, new in spaced if one != new]
+        pieces = split(text + _LETTER)
+        punctuation += [one for one, (start, end) in pieces if start % 2 and end == start + 1]
+    return CharacterClasses(*map(_class, (removed, marks, ideographs, punctuation)))
 
 
-def _code_points(start: int) -> list[int]:
-    """Those of a block that can be in a text: no NUL, no surrogates."""
-    return [c for c in range(max(start, 1), start + _BLOCK) if not 0xD800 <= c < 0xE000]
+def _each(run: Callable[[str], str], text: str, characters: list[str]) -> list[str]:
+    """What a rule makes of each character of a block."""
+    found = run(text)
+    if found == text:  # most blocks are left alone
+        return characters
+    parts = found.split(_LETTER)[1:]
+    if len(parts) == len(characters):
+        return parts
+    return [run(_LETTER + one)[1:] for one in characters]  # some became an "a"
 
 
-def _class(code_points: Iterable[int]) -> str:
-    """An RE2 character class of code points."""
-    return f"[{re2_class(ranges(code_points))}]"
+def _block(start: int) -> list[str]:
+    """The characters that can be in a text: no NUL, no surrogates."""
+    return [chr(c) for c in range(max(start, 1), start + _BLOCK) if not 0xD800 <= c < 0xE000]
+
+
+def _class(characters: Iterable[str]) -> str:
+    """An RE2 character class."""
+    return f"[{re2_class(ranges(map(ord, characters)))}]"
 
 
 class GraphWordPiece(GraphTokenizer):
