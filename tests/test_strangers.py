@@ -79,7 +79,8 @@ def test_what_an_annotator_rejected_is_not_learned(read):
     [
         ([{"data": {"text": "a"}, "annotations": []}], "Export JSON-MIN"),
         ([{"classes": ["PER"], "annotations": []}], r"\.annotations\[\] \| {text: \.\[0\]"),
-        ([["Ada", {"entities": [[0, 3, "PER"]]}]], r"{text: \.\[0\], entities"),
+        ([["Ada", {"entities": [[0, 3, "PER"]]}]], r"-c '{text: \.\[0\], entities"),
+        ([[["Ada", {"entities": [[0, 3, "PER"]]}]]], r"-c '\.\[\] \| {text: \.\[0\], entities"),
         ([{"text": "a", "label": []}, {"text": "b"}], r"train.jsonl:2: .*select\(.label != null\)"),
         ([{"text": "a", "label": None}], r"train.jsonl:1: .*null.*select\(.label != null\)"),
     ],
