@@ -151,7 +151,7 @@ def _teacher_work(run: Run, others: int, length: int) -> float:
 def _rate(rows: int, width: int) -> float:
     """Operations in a second of a product `(rows, width)` by `(width, 4 width)`, as models have.
 
-    That of the fastest of some calls: what else the machine does now says little of the hours after.
+    That of the fastest of some calls: what else the machine does now says little of later.
     """
     rng = np.random.default_rng(0)
     left, right = (
