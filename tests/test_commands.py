@@ -12,6 +12,7 @@ import tiny_bert
 from test_serving import make
 
 from xtremedistil.cli import commands, flag_files
+from xtremedistil.cli.programs import quiet_tensorflow
 from xtremedistil.cli.runs import SweepOptions
 from xtremedistil.config import options
 from xtremedistil.runtime.errors import CheckpointError, ConfigError, DataError
@@ -241,3 +242,19 @@ def test_flag_files_stand_where_they_are_named(tmp_path):
     inner.write_text(f"--flagfile={outer}\n")
     with pytest.raises(ConfigError, match="may not hold itself"):
         flag_files.expanded(given)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "shown"), [(ImportError, "notice"), (KeyboardInterrupt, ""), (SystemExit, "")]
+)
+def test_notices_are_shown_of_a_failed_import_alone(monkeypatch, capfd, stopped, shown):
+    class Failing:
+        @property
+        def config(self):
+            os.write(2, b"notice")
+            raise stopped
+
+    monkeypatch.setitem(sys.modules, "tensorflow", Failing())
+    with pytest.raises(stopped):
+        quiet_tensorflow()
+    assert capfd.readouterr().err == shown

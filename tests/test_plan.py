@@ -37,6 +37,17 @@ def test_a_plan_writes_nothing(tmp_path, monkeypatch):
     assert parts == ["data", "teacher", "all"]
 
 
+def test_a_run_of_little_work_still_builds_its_graphs(tmp_path, monkeypatch):
+    monkeypatch.setattr(plans, "_rate", lambda rows, width: 1e30)
+    config = small(german_and_hindi(tmp_path / "data"), tmp_path / "out")
+    _, costs = plans.plan(config, 3)
+    seconds = {cost.part: cost.seconds for cost in costs}
+    assert seconds["data"] > plans._START
+    assert seconds["teacher"] == pytest.approx(plans._GRAPHS)
+    assert seconds["targets"] == pytest.approx(plans._GRAPHS)
+    assert seconds["student"] == pytest.approx(9 * plans._GRAPHS)
+
+
 def test_costs_add_up():
     costs = [Cost("a", 60.0, 1e9, 2e9), Cost("b", 100.0, 3e9, 1e9)]
     lines = describe_costs(costs, 5e8, int(2e9)).split("\n")

@@ -238,7 +238,7 @@ def test_disagreements_mark_the_words_and_keep_the_language(undrawn, tmp_path):
     assert '<p dir="auto" lang="fr">&lt;b&gt; in <mark>Paris</mark></p>' in text
     _, text = text.split("<details><summary>fr (1)</summary>")
     assert text.count("<tr>") == 2  # the heading, and the one word that differs
-    assert "<td>Paris</td><td>B-LOC</td><td>B-LOC</td><td>B-ORG</td>" in text
+    assert '<td dir="auto">Paris</td><td>B-LOC</td><td>B-LOC</td><td>B-ORG</td>' in text
 
 
 def test_disagreements_of_texts_have_one_class_each(tmp_path):

@@ -79,7 +79,8 @@ def test_what_an_annotator_rejected_is_not_learned(read):
     [
         ([{"data": {"text": "a"}, "annotations": []}], "Export JSON-MIN"),
         ([{"classes": ["PER"], "annotations": []}], r"\.annotations\[\] \| {text: \.\[0\]"),
-        ([["Ada", {"entities": [[0, 3, "PER"]]}]], r"{text: \.\[0\], entities"),
+        ([["Ada", {"entities": [[0, 3, "PER"]]}]], r"-c '{text: \.\[0\], entities"),
+        ([[["Ada", {"entities": [[0, 3, "PER"]]}]]], r"-c '\.\[\] \| {text: \.\[0\], entities"),
         ([{"text": "a", "label": []}, {"text": "b"}], r"train.jsonl:2: .*select\(.label != null\)"),
         ([{"text": "a", "label": None}], r"train.jsonl:1: .*null.*select\(.label != null\)"),
     ],
@@ -118,3 +119,23 @@ def test_a_header_of_other_names_is_read_as_its_error_advises(read):
         read(content)
     found = read(content, token_column="foo", tag_column="bar")
     assert found == [(["Bo", "ran"], ["B-PER", "O"])]
+
+
+def test_ontonotes_columns_of_brackets(read):
+    start = "bc/cctv_0000 0"
+    content = "#begin document (bc/cctv_0000); part 000\n"
+    content += f"{start} 0 Bo NNP (PERSON) (ARG0*) (1)\n{start} 1 saw VBD * (V*) -\n"
+    content += f"{start} 2 New NNP (GPE* (ARG1* -\n{start} 3 York NNP *) *) -\n\n"
+    content += f"{start} 0 Yes UH * -\n\n#end document\n"  # a sentence without a verb
+    with pytest.raises(DataError, match="--token_column=N --tag_column=N"):
+        read(content)
+    found = read(content, token_column="4", tag_column="6")
+    expected = ["B-PERSON", "O", "B-GPE", "I-GPE"]
+    assert found == [(["Bo", "saw", "New", "York"], expected), (["Yes"], ["O"])]
+    with pytest.raises(DataError, match="txt:3: 4 columns, and the first line has 6"):
+        read("a b c d * x\na b c d * x\na b c *\n\n", token_column="2", tag_column="5")
+
+
+def test_a_bracket_that_is_not_closed_is_named_by_its_line(read):
+    with pytest.raises(DataError, match=r"txt:2: a bracket that is not closed"):
+        read("New (GPE*\nYork *\n\nBo (PERSON)\n\n")

@@ -12,6 +12,7 @@ WRITTEN = {
     "iob1": "O I-PER I-PER B-PER O I-LOC I-LOC I-PER",
     "bioes": "O B-PER E-PER S-PER O B-LOC E-LOC S-PER",
     "bilou": "O B-PER L-PER U-PER O B-LOC L-LOC U-PER",
+    "brackets": "* (PER* *) (PER) * (LOC* *) (PER*)",
 }
 
 
@@ -86,6 +87,10 @@ def test_tags_of_no_scheme(tags, rule):
         ("B-PER L-LOC", "bilou", 1, "L-LOC after B-PER"),
         ("O B-PER", "bioes", 1, "B-PER at a sentence's end"),
         ("O S-PER B-PER L-PER", "bilou", 1, "no tag of bilou"),
+        ("* (PER* (LOC) *)", "brackets", 2, "a bracket in another"),
+        ("* *)", "brackets", 1, "closes none"),
+        ("(PER* *", "brackets", 1, "not closed"),
+        ("* O", "brackets", 1, "no tag of brackets"),
         ("O B-PER '", "iob1", 2, "no tag of iob1"),
         ("O PER '", "io", 2, "no tag of io"),
     ],

@@ -227,7 +227,9 @@ COMMANDS = {
     "evaluate": Command(
         "score a student or a teacher on labeled data, or compare two", EvaluateOptions, evaluate
     ),
-    "export": Command("a student as SavedModel, ONNX or LiteRT", ExportOptions, export),
+    "export": Command(
+        "a student as SavedModel, ONNX, LiteRT or for the native kernel", ExportOptions, export
+    ),
     "benchmark": Command(
         "speed of student and teacher", BenchmarkOptions, benchmark, more=MEASURED
     ),

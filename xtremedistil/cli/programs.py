@@ -157,7 +157,7 @@ def quiet_tensorflow() -> None:
 
             tf.config.list_physical_devices()  # looks for GPUs now, while it is quiet
             tf.get_logger().setLevel("ERROR")
-        except BaseException:
+        except Exception:
             notices.seek(0)
             os.write(kept, notices.read())
             raise

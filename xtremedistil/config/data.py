@@ -91,7 +91,7 @@ class DataConfig(Checked):
         "auto",
         "How tags mark entities: told by those of each file, or forced. They are read as iob2, "
         "without loss.",
-        choices=("auto", "iob2", "iob1", "bioes", "bilou", "io"),
+        choices=("auto", "iob2", "iob1", "bioes", "bilou", "io", "brackets"),
         decides=("labeled",),
         added_later=True,
     )

@@ -7,6 +7,7 @@
 | `bioes` | B-X E-X; S-X |
 | `bilou` | B-X L-X; U-X |
 | `io` | X X; X: neighbours of one type are one entity |
+| `brackets` | (X* *); (X) or (X*): OntoNotes, in which `*` is also a word outside |
 
 Tags without types (`B`, `I`, `O`, and the others' letters) are those of one type, `ENTITY`.
 """
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 
 from xtremedistil.data.schemes import ONLY_TYPE
 
-IOB2, IOB1, BIOES, BILOU, IO = SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io")
+SCHEMES = ("iob2", "iob1", "bioes", "bilou", "io", "brackets")
+IOB2, IOB1, BIOES, BILOU, IO, BRACKETS = SCHEMES
+_BRACKETS = re.compile(r"\(([^\s()*]+)(?:\*\)?|\))|\*\)?")
 _PREFIXED = re.compile(r"([BIESLU])(?:-([^\s-]\S*))?")
 _TYPE = re.compile(r"[^\W\d_][^\s\"'`,;:!?()\[\]{}]*")
 _UNUSUAL = re.compile(r"[BIESLUbieslu][-_/|:.].+|.+[-_/|:.][BIESLU]")
@@ -51,6 +54,11 @@ class Evidence:
     pairs: frozenset[tuple[str, str]]
 
 
+def is_bracket(tag: str) -> bool:
+    """Whether a tag is one of OntoNotes: `(X*`, `*`, `*)`, `(X*)` or `(X)`."""
+    return _BRACKETS.fullmatch(tag) is not None
+
+
 def is_prefixed(tag: str) -> bool:
     """Whether a tag is O, or one of a scheme with prefixes."""
     return tag == "O" or _PREFIXED.fullmatch(tag) is not None
@@ -79,6 +87,8 @@ def recognise(seen: Evidence) -> str:
         SchemeError: there are tags of several schemes, or tags of none.
     """
     named = seen.tags - {"O"}
+    if named and all(map(is_bracket, named)):
+        return BRACKETS
     lettered = {tag for tag in named if _PREFIXED.fullmatch(tag)}
     if lettered != named and not any("-" in tag for tag in lettered):
         return _without_letters(seen.tags)
@@ -139,6 +149,8 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
     """
     if scheme == IO:
         return [_of_io(tags, i) for i in range(len(tags))]
+    if scheme == BRACKETS:
+        return _of_brackets(tags)
     found, last = [], _LETTERS[scheme][2:3]
     open_type = None  # of an entity of BIOES or BILOU that must go on
     before = None  # the type of the word before
@@ -164,6 +176,23 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
         before = name
     if open_type is not None:
         raise SchemeError(f"{tags[-1]} at a sentence's end is not {scheme}.", len(tags) - 1)
+    return found
+
+
+def _of_brackets(tags: Sequence[str]) -> list[str]:
+    found, open_type = [], None
+    for i, tag in enumerate(tags):
+        match = _BRACKETS.fullmatch(tag)
+        if not match:
+            raise SchemeError("no tag of brackets, the scheme of the others.", i)
+        begins, ends = match[1], tag.endswith(")")
+        if (begins and open_type) or (ends and not (begins or open_type)):
+            raise SchemeError("a bracket in another, or one that closes none.", i)
+        name = begins or open_type
+        found.append(f"{'B' if begins else 'I'}-{name}" if name else "O")
+        open_type = None if ends else name
+    if open_type:
+        raise SchemeError("a bracket that is not closed at a sentence's end.", len(tags) - 1)
     return found
 
 

@@ -1,19 +1,21 @@
 """What a run will cost in time, memory and disk: an estimate that leaves nothing behind.
 
 Time is arithmetic: the multiplications of each part, at the rate of a matrix product of its shape
-that is measured here and now. All else that models do (normalization, activations, memory traffic,
-reading and writing) is left out, so that it is a lower bound more than a promise; docs/performance
-says how far off it was.
+that is measured here and now, and what small runs are made of: the program's start, the data, which
+is read for the estimate too, and the building of each part's graphs. All else that models do
+(normalization, activations, memory traffic, writing) is left out; docs/performance says how far off
+it was.
 """
 
 import dataclasses
 import tempfile
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.benchmark.clock import median_seconds
+from xtremedistil.benchmark.clock import Pace, time_calls
 from xtremedistil.config import Config
 from xtremedistil.experiments.expected import SCORING_SECONDS, operations
 from xtremedistil.experiments.run import Run
@@ -23,7 +25,9 @@ from xtremedistil.runtime.disk import free_bytes, tree_bytes
 from xtremedistil.runtime.machine import peak_memory
 from xtremedistil.teachers.teacher import count_parameters
 
-_ROUNDS = 5
+_ROUNDS = 25
+_START = 9.0  # seconds of processor time until TensorFlow is imported
+_GRAPHS = 2.5  # seconds of the shortest step of a run of 600 sentences, which is mostly that
 _TRAINING = 3  # forward passes that a step of training is worth: one forward, two backward
 _FLOAT = 4  # bytes
 _ADAM = 4  # copies of the weights in training: themselves, gradient, two moments
@@ -63,10 +67,11 @@ def plan(config: Config, last_stage: int) -> tuple[str, list[Cost]]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         own = {"output_dir": scratch, "shared_dir": "", "distribution": "none"}
+        start = time.perf_counter()
         run = Run(dataclasses.replace(config, run=dataclasses.replace(config.run, **own)))
         understood = describe(run, understand(run, with_transfer=last_stage >= 0))
-        costs = estimate(run, last_stage)
-        costs = [Cost("data", 0.0, 0.0, tree_bytes(scratch)), *costs]
+        took = _START + time.perf_counter() - start
+        costs = [Cost("data", took, 0.0, tree_bytes(scratch)), *estimate(run, last_stage)]
     free = free_bytes(config.run.output_dir)
     return f"{understood}\n{describe_costs(costs, peak_memory(), free)}", costs
 
@@ -91,7 +96,7 @@ def estimate(run: Run, last_stage: int) -> list[Cost]:
         costs.append(
             Cost(
                 "teacher",
-                _TRAINING * config.teacher.teacher_epochs * work / rate,
+                _GRAPHS * models + _TRAINING * config.teacher.teacher_epochs * work / rate,
                 _FLOAT * (_ADAM * (table + others) + states),
                 _FLOAT * (table + others) * models,
             )
@@ -106,7 +111,7 @@ def estimate(run: Run, last_stage: int) -> list[Cost]:
         seconds = _teacher_work(run, others, length) * pieces / _rate(64 * length, shape.width)
         live = config.run.targets == "live"
         stored = 0 if live else run.targets.stored_bytes()
-        costs.append(Cost("targets", seconds, _FLOAT * (table + others), stored))
+        costs.append(Cost("targets", _GRAPHS + seconds, _FLOAT * (table + others), stored))
     return [*costs, *_students(run, last_stage, length)]
 
 
@@ -126,7 +131,8 @@ def _students(run: Run, last_stage: int, length: int) -> list[Cost]:
     states = batch * length * (_STUDENT_STATES * shape.states_width + shape.teacher_width)
     memory = _FLOAT * (_ADAM * weights + states)
     rate = _rate(batch, shape.states_width)
-    costs = [Cost("student", work / rate, memory, _FLOAT * weights * len(steps))]
+    seconds = _GRAPHS * len(steps) + work / rate
+    costs = [Cost("student", seconds, memory, _FLOAT * weights * len(steps))]
     if config.run.stage == "all":
         costs.append(Cost("scores and export", SCORING_SECONDS, memory, 3 * _FLOAT * weights))
     return costs
@@ -143,14 +149,18 @@ def _teacher_work(run: Run, others: int, length: int) -> float:
 
 
 def _rate(rows: int, width: int) -> float:
-    """Operations in a second of a product `(rows, width)` by `(width, 4 width)`, as models have."""
+    """Operations in a second of a product `(rows, width)` by `(width, 4 width)`, as models have.
+
+    That of the fastest of some calls: what else the machine does now says little of later.
+    """
     rng = np.random.default_rng(0)
     left, right = (
         tf.constant(rng.normal(size=size), tf.float32)
         for size in ((rows, width), (width, 4 * width))
     )
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(left, right)))
-    return 8.0 * rows * width * width / median_seconds(lambda: product().numpy(), _ROUNDS)
+    (times,) = time_calls({"": lambda: product().numpy()}, Pace(_ROUNDS, warm_up=1)).values()
+    return 8.0 * rows * width * width / (min(times) / 1000)
 
 
 def describe_costs(costs: list[Cost], program: float, free: int | None) -> str:
@@ -174,7 +184,9 @@ def describe_costs(costs: list[Cost], program: float, free: int | None) -> str:
         f"          {'all':<20}{_duration(sum(cost.seconds for cost in costs)):>12}"
         f"{_bytes(memory):>12}{_bytes(disk):>12}"
     )
-    lines.append("          time is multiplications at a rate measured now: expect more, not less")
+    lines.append(
+        "          time is multiplications at a rate measured now, and a little for each part"
+    )
     if free is not None:
         lack = ": too little" if disk > free else ""
         lines.append(f"          {_bytes(free)} are free on the disk{lack}")

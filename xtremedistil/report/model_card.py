@@ -31,7 +31,7 @@ student = xtremedistil.load("FOLDER")  # this folder, or its name on the hub
 For a server that speaks TF Serving's protocols:
 
 ```shell
-python -m xtremedistil export --model=FOLDER --output_dir=models/student/1
+xtremedistil export --model=FOLDER --output_dir=models/student/1
 docker run --rm -p 8501:8501 -v "$PWD/models/student:/models/student:ro" -e MODEL_NAME=student \\
     tensorflow/serving:2.20.0
 curl -s localhost:8501/v1/models/student:predict -d '{{"instances": ["A text."]}}'
@@ -42,8 +42,8 @@ For programs without TensorFlow, as ONNX or for the package's own kernel in C; `
 reads either folder as it reads this one:
 
 ```shell
-python -m xtremedistil export --model=FOLDER --output_dir=onnx --format=onnx --quantize=int8
-python -m xtremedistil export --model=FOLDER --output_dir=native --format=native --quantize=int8
+xtremedistil export --model=FOLDER --output_dir=onnx --format=onnx --quantize=int8
+xtremedistil export --model=FOLDER --output_dir=native --format=native --quantize=int8
 ```
 """
 _PYTHON = {
@@ -209,7 +209,7 @@ def _speed(results: RunResults) -> Iterator[str]:
         other = timed.teacher.get(size)
         shown = f"{other.median:.2f}" if other else ""
         yield f"| {size.removeprefix('batch_')} | {shown} | {timing.median:.2f} |"
-    yield "\nExports are faster; `python -m xtremedistil benchmark` measures them.\n"
+    yield "\nExports are faster; `xtremedistil benchmark` measures them.\n"
 
 
 def _made(results: RunResults) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _next(results: RunResults) -> list[str]:
         f"--output_dir={run}/export/onnx",
         f"demo --model={results.student.folder} --teacher={run}",
     ]
-    first, *others = (f"python -m xtremedistil {command}" for command in commands)
+    first, *others = (f"xtremedistil {command}" for command in commands)
     return [f"next         {first}", *(f"             {other}" for other in others)]
 
 

@@ -41,20 +41,33 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>XtremeDistil</title>
 <style>
+:root { color-scheme: light dark; --text: #222; --page: #fff; --faint: #595959; --line: #ccc;
+  --found: 80% 85%; --focus: #0060c0; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e6e6; --page: #161616; --faint: #a6a6a6; --line: #555; --found: 60% 25%;
+    --focus: #7ab8ff; }
+}
 body { font: 17px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: #222; background: #fff; }
+  color: var(--text); background: var(--page); }
 textarea { width: 100%; height: 8rem; font: inherit; box-sizing: border-box; padding: .5rem; }
 button { font: inherit; padding: .3rem 1.2rem; }
-main { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
-section { border-top: 1px solid #ccc; margin-top: 1rem; min-width: 0; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+main { display: grid; gap: 0 1.5rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+section { border-top: 1px solid var(--line); margin-top: 1rem; min-width: 0; }
 h2 { font-size: 1rem; margin: .6rem 0 0; }
-.time { color: #666; font-weight: normal; }
+.time { color: var(--faint); font-weight: normal; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; }
-mark { border-radius: .25rem; padding: 0 .2rem; background: hsl(var(--hue) 80% 85%); }
-mark small { font-size: .65rem; margin-left: .3rem; font-weight: bold; }
+/* Each line has its own direction, and so has each entity, with its type after it. */
+.text { unicode-bidi: plaintext; }
+mark, mark small { unicode-bidi: isolate; }
+mark { border-radius: .25rem; padding: 0 .2rem; color: inherit;
+  background: hsl(var(--hue) var(--found)); -webkit-box-decoration-break: clone;
+  box-decoration-break: clone; }
+mark small { font-size: .7rem; margin-inline-start: .3rem; font-weight: bold; }
 </style></head><body>
 <h1>XtremeDistil</h1>
-<form method="post" action="/"><textarea name="text" dir="auto" autofocus>
+<form method="post" action="/"><textarea name="text" aria-label="Text to read" dir="auto" autofocus>
 @TEXT@</textarea>
 <p><button>Read</button></p></form>
 <main>
@@ -79,7 +92,7 @@ def render(found: Tagged | Classified, types: list[str]) -> str:
         parts.append(html.escape(found.text[end : entity.start]))
         hue = 360 * (types.index(entity.type) % _HUES) // _HUES
         parts.append(
-            f'<mark style="--hue:{hue}" title="{100 * entity.score:.1f}%">'
+            f'<mark dir="auto" style="--hue:{hue}" title="{100 * entity.score:.1f}%">'
             f"{html.escape(entity.text)}<small>{html.escape(entity.type)}</small></mark>"
         )
         end = entity.end

@@ -16,7 +16,7 @@ from xtremedistil.data.formats import names
 from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.formats.head import Head, columns_of, first_of
 from xtremedistil.data.lines import line_error, read_lines
-from xtremedistil.data.tag_schemes import is_prefixed
+from xtremedistil.data.tag_schemes import is_bracket, is_prefixed
 from xtremedistil.runtime.errors import DataError, listed
 
 _DOCUMENT = "-DOCSTART-"
@@ -34,6 +34,8 @@ class _Layout:
     Attributes:
         counted: whether the first column counts the words of each sentence, as in CoNLL-U, where
             `1-2` and `3.1` number no word of its own.
+        uneven: whether sentences may differ in their number of columns, as in CoNLL-2012, which
+            has one for each verb: only where both columns are said by number.
     """
 
     token: int
@@ -41,6 +43,7 @@ class _Layout:
     width: int
     header: int
     counted: bool = False
+    uneven: bool = False
 
 
 def recognise(head: Head) -> bool:
@@ -54,6 +57,7 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
     """Sentences; one without an end is given as soon as it is too long, while memory holds it."""
     layout = _find_layout(path, rules)
     words, tags, first, each = [], [], 0, True
+    width = layout.width
     for number, line in read_lines(path):
         if not line.strip() or line.startswith(_DOCUMENT):
             if words:
@@ -67,8 +71,10 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
             raise line_error(
                 path, number, "each line is `token<TAB>tag`, or blank between sentences.", line=line
             )
-        if len(columns) != layout.width:
-            rule = f"{len(columns)} columns, and the first line has {layout.width}."
+        if not words and layout.uneven and len(columns) > max(layout.token, layout.tag):
+            width = len(columns)
+        if len(columns) != width:
+            rule = f"{len(columns)} columns, and the first line has {width}."
             raise line_error(path, number, rule, line=line)
         if not columns[layout.token].strip():
             rule = "an empty token. Each line is `token<TAB>tag`."
@@ -141,7 +147,8 @@ def _find_layout(path: str, rules: Rules) -> _Layout:
         tag = _tag_column(path, numbers[0], regular, token)
     numbered = [row[0] for row in regular]
     counted = bool(token) and all(map(_COUNTER.fullmatch, numbered)) and numbered[0] in ("1", "1-2")
-    return _Layout(token, tag, width, 0, counted)
+    uneven = bool(rules.token_column and rules.tag_column)
+    return _Layout(token, tag, width, 0, counted, uneven)
 
 
 def _is_header(row: Sequence[str], rules: Rules) -> bool:
@@ -202,7 +209,7 @@ def _tag_column(path: str, number: int, rows: list[list[str]], token: int) -> in
 
 
 def _are_tags(column: list[str]) -> bool:
-    if all(map(is_prefixed, column)):
+    if all(map(is_prefixed, column)) or all(map(is_bracket, column)):
         return True
     few = len(set(column)) <= _MOST_TYPES
     return few and "O" in column and all(map(_TYPE.fullmatch, column))

@@ -26,4 +26,11 @@ def read(path: str, language: str, rules: Rules) -> Iterator[Example]:
         if len(labels) != 1 or not labels[0] or not words:
             rule = f"each line is `{_LABEL}x text`, with one label."
             raise line_error(path, number, rule, line=line)
+        if "," in labels[0].strip(","):  # `__label__x,text` loses its first word in silence
+            rule = (
+                "a comma in a label, which only white space ends. Where the text begins after it: "
+                f"sed 's/^\\({_LABEL}[^ ,]*\\),/\\1 /' OLD > NEW; where it is of the name, write "
+                "another character."
+            )
+            raise line_error(path, number, rule, line=line)
         yield Example(words, labels, language, path, number)

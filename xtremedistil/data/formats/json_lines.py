@@ -19,10 +19,12 @@ def recognise(head: Head) -> bool:
     """
     first = head.first.strip()
     whole = _parse(first) if first.startswith("[") else None
-    if _is_spacy(whole):
+    each = isinstance(whole, list) and whole and _is_spacy(whole[0])
+    if each or _is_spacy(whole):
         raise DataError(
             f"{head.path}: JSON, but not an object on each line. Write texts and their spans so: "
-            "jq -c '{text: .[0], entities: .[1].entities}' OLD > NEW.jsonl. "
+            f"jq -c '{'.[] | ' if each else ''}{{text: .[0], entities: .[1].entities}}' OLD > "
+            "NEW.jsonl. "
             f"Received: {head.first[:80]!r}"
         )
     texts = isinstance(whole, list) and whole and isinstance(whole[0], (str, dict, list))

@@ -20,7 +20,14 @@ from xtremedistil.tokenization.words import split_words
 Record = Mapping[str, Any]
 _STARTS, _ENDS = ("start", "start_offset", "begin"), ("end", "end_offset", "stop")
 _ACCEPTED = "accept"  # of Prodigy's field `answer`
-_WITHOUT = "Records without it are left out so: jq -c 'select(.%s != null)' OLD > NEW."
+_WITHOUT = (
+    "Leave out records without it: of JSON lines so: jq -c 'select(.{0} != null)' OLD > NEW, of a "
+    "table with pandas' dropna(subset=['{0}'])."
+)
+_AS_CSV = (
+    "Tables of a word a row, and lists written as text, are read as CSV: with pandas "
+    "read_parquet(OLD).to_csv(NEW, index=False)."
+)
 # Fields of exports whose labels lie deeper, and how to bring them to the top.
 _NESTED = (
     (
@@ -71,7 +78,13 @@ def labeled(
                 "others alone: jq -c 'select(.answer == \"accept\")' OLD > NEW.",
                 answer=record["answer"],
             )
-        yield read(*given, path, number, language, rules)
+        example = read(*given, path, number, language, rules)
+        if not example.words:
+            rule = "a record without a word: leave it out."
+            raise line_error(
+                path, number, rule, **dict(zip(("text", "labels"), given, strict=True))
+            )
+        yield example
 
 
 def unlabeled(
@@ -126,7 +139,8 @@ def _reader(where: str, record: Record, rules: Rules) -> tuple[Any, tuple[str, s
             text,
             field(rules.tag_column, names.LABEL_NAMES, "tag_column", "label"),
         )
-    listing = {name for name in columns if _is_list_of(record[name], str)}
+    # a token that is null is an error of its own
+    listing = {name for name in columns if _is_list_of(record[name], (str, type(None)))}
     asked = rules.token_column
     token = (
         asked in listing if asked else any(names.is_named(n, names.TOKEN_NAMES) for n in listing)
@@ -140,16 +154,16 @@ def _reader(where: str, record: Record, rules: Rules) -> tuple[Any, tuple[str, s
     return _spanned, (text, spans)
 
 
-def _is_list_of(value: Any, kind: type) -> bool:
+def _is_list_of(value: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
 def _values(record: Record, fields: Sequence[str], path: str, number: int) -> list[Any]:
     if missing := [name for name in fields if name not in record]:
-        rule = f"no field {missing[0]!r}, which the first record has. {_WITHOUT % missing[0]}"
+        rule = f"no field {missing[0]!r}, which the first record has. {_WITHOUT.format(missing[0])}"
         raise line_error(path, number, rule, fields=listed(list(record)))
     if empty := [name for name in fields if record[name] is None]:
-        rule = f"the field {empty[0]!r} is null. {_WITHOUT % empty[0]}"
+        rule = f"the field {empty[0]!r} is null. {_WITHOUT.format(empty[0])}"
         raise line_error(path, number, rule, fields=listed(list(record)))
     return [record[name] for name in fields]
 
@@ -214,7 +228,7 @@ def _tagged(tokens: Any, tags: Any, path: str, number: int, language: str, rules
 def _spanned(text: Any, spans: Any, path: str, number: int, language: str, rules: Rules) -> Example:
     text = _text(text, path, number)
     if not isinstance(spans, list):
-        raise line_error(path, number, "spans must be a list.", spans=spans)
+        raise line_error(path, number, f"spans must be a list. {_AS_CSV}", spans=spans)
     places = find_words(text)
     tags = ["O"] * len(places)
     found = [_span(span, text, path, number) for span in spans]
