@@ -66,7 +66,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
-        "hub": ["datasets>=4", "huggingface_hub>=1"],
+        "hub": ["datasets>=4", "huggingface_hub>=1", "pyarrow>=21"],
         "litert": ["ai-edge-litert>=2"],
         "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],
         "report": ["jinja2>=3.1,<4", "matplotlib>=3.9,<4", "pandas>=2.2,<4"],

@@ -1,9 +1,11 @@
 """Several devices, several processes: the losses of one device, and a run that goes on after one of
 them dies."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 
@@ -77,22 +79,31 @@ def connect(distribution, tf_config):
     return start_workers(distribution)
 
 
-def record_losses(distribution, folder, tf_config=""):
-    """Trains in a process of its own, and writes every step's loss."""
+def record_losses(distribution, folder, tf_config="", stop_after=None):
+    """Trains in a process of its own, and writes every step's loss; a signal comes after so many
+    steps, if that is said, and stops it."""
+    from xtremedistil.runtime import signals
     from xtremedistil.students.student import StudentShape, build_student
     from xtremedistil.training import loop
 
     workers = connect(distribution, tf_config)
-    losses = []
+    losses, result = [], {"history": []}
     collect = loop._Loop._collect
-    loop._Loop._collect = lambda self, pending: (
-        losses.extend(float(loss) for loss in pending),
-        collect(self, pending),
-    )
+
+    def record(self, pending):
+        before = len(losses)
+        losses.extend(float(loss) for loss in pending)
+        collect(self, pending)
+        if stop_after and before < stop_after <= len(losses):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    loop._Loop._collect = record
+    loop._CHECKED_STEPS = 4 if stop_after else loop._CHECKED_STEPS  # amid an epoch of nine
     with workers.scope():
         model = build_student(StudentShape(30, 8, 6, 10, 5), dropout=0.0, seed=3)
     options = loop.LoopOptions(os.path.join(folder, "state"), workers=workers)
-    result = loop.train(model, training(), options)
+    with contextlib.suppress(signals.Interrupted), signals.handled():
+        result = loop.train(model, training(), options)
     found = {
         "replicas": workers.strategy.num_replicas_in_sync if workers.strategy else 1,
         "losses": losses,
@@ -123,11 +134,12 @@ def tf_configs(number):
     ]
 
 
-def losses_of(folder, distribution):
+def losses_of(folder, distribution, stop_after=None):
     os.makedirs(folder, exist_ok=True)
     configs = tf_configs(2) if distribution == "multi_worker" else [""]
     started = [
-        processes.start(record_losses, distribution, str(folder), config) for config in configs
+        processes.start(record_losses, distribution, str(folder), config, stop_after)
+        for config in configs
     ]
     for process in started:
         process.join()
@@ -150,6 +162,19 @@ def test_losses_are_those_of_one_device(one_device, tmp_path, distribution):
         for kind in ("losses", "validation"):
             np.testing.assert_allclose(found[kind], one_device[kind], atol=1e-4)
         assert one_device["validation"][-1] < one_device["validation"][0]
+
+
+@pytest.mark.parametrize("order", [("none", "multi_worker"), ("multi_worker", "none")])
+def test_another_number_of_workers_goes_on_with_the_same_batches(one_device, tmp_path, order):
+    first = losses_of(tmp_path, order[0], stop_after=20)[0]
+    second = losses_of(tmp_path, order[1])[0]
+    done = len(first["losses"])
+    assert done % 9  # it was stopped amid an epoch
+    assert not first["validation"]
+    np.testing.assert_allclose(
+        [*first["losses"], *second["losses"]], one_device["losses"], atol=1e-4
+    )
+    np.testing.assert_allclose(second["validation"], one_device["validation"], atol=1e-4)
 
 
 def work(config, tf_config):

@@ -1,7 +1,9 @@
 """A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
 
 import pytest
-from fuzz import fuzz_bundle, fuzz_readers, fuzz_tokenizers
+from fuzz import fuzz_bundle, fuzz_native, fuzz_readers, fuzz_tokenizers
+
+from xtremedistil.serving.native.model import kernels
 
 
 def test_broken_data_files_are_read_or_refused():
@@ -27,3 +29,10 @@ def test_altered_tokenizers_are_opened_or_refused():
     counts = fuzz_tokenizers.run(cases=300, seed=1)
     assert counts["opened"] > 20
     assert counts["refused"] > 100
+
+
+@pytest.mark.skipif(not kernels(), reason="the C extension is not built here")
+def test_altered_native_exports_and_batches_are_answered_or_refused():
+    counts = fuzz_native.run(cases=300, seed=1)
+    assert counts["answered"] > 30
+    assert counts["refused"] > 150

@@ -1,8 +1,6 @@
 """The network in C: the same answers with every kernel and in any batch, and what it refuses."""
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,21 +9,16 @@ from native.checks import VARIANTS
 from native.students import HEAD, random_weights, save_student
 
 from xtremedistil.runtime.errors import ArtifactError, ConfigError, DataError
-from xtremedistil.serving.exports.card import load_export, write_card
-from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_graph import build
 from xtremedistil.serving.exports.onnx_model import OnnxModel
-from xtremedistil.serving.exports.record import Settings
-from xtremedistil.serving.load import load, needs_keras, open_fastest
+from xtremedistil.serving.load import open_fastest
 from xtremedistil.serving.native import pack as packing
 from xtremedistil.serving.native.model import REFERENCE, NativeModel, can_run, kernels
 from xtremedistil.serving.native.pack import pack
-from xtremedistil.serving.python.predictor import Predictor
 from xtremedistil.students.shape import StudentShape
 
 needs_kernel = pytest.mark.skipif(not kernels(), reason="the C extension is not built here")
 SIZES = {"embedding_dim": 33, "hidden_size": 61, "teacher_width": 100, "classes": 7}
-TEXTS = ["Anna lives in Paris.", "", "Łukasz und Maria, in Köln! " * 9, "東京"]
 
 
 def student(**changes):
@@ -210,6 +203,15 @@ def test_arrays_that_are_refused():
         model.at(ids, lengths[:2], np.array([0]))
     with pytest.raises(DataError, match="at least one text"):
         model.at(ids[:0], lengths[:0], np.array([0]))
+    with pytest.raises(DataError, match="do not fit"):
+        model(ids, np.resize(lengths, 4))
+    for wrong in (ids.astype(np.float32), ids + np.int64(2**32), ids[None], ids[0]):
+        with pytest.raises(DataError, match=r"^ids has 2 axes of whole numbers.*Received: "):
+            model(wrong, lengths)
+    with pytest.raises(DataError, match=r"^lengths has 1 axes"):
+        model(ids, lengths + np.int64(2**32))
+    with pytest.raises(DataError, match=r"^places has 1 axes"):
+        model.at(ids, lengths, np.array([2**32]))
 
 
 @needs_kernel
@@ -251,66 +253,3 @@ def test_the_fastest_form_is_one_that_can_be_run(monkeypatch, tmp_path):
     assert open_fastest(folder)[0] == "onnx int8"
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert open_fastest(folder) is None
-
-
-@needs_kernel
-@pytest.mark.parametrize("task", ["ner", "classification"])
-def test_a_folder_answers_texts_as_the_student_does(tmp_path, task):
-    saved = save_student(str(tmp_path / "student"), task)
-    native = write(saved, str(tmp_path / "export"))
-    content = build(saved.shape, saved.weights(), HEAD).SerializeToString()
-    exact = Predictor(saved.codec, OnnxModel(content, "exact"))
-    if task == "ner":
-        assert [t.spans for t in native.tag(TEXTS)] == [t.spans for t in exact.tag(TEXTS)]
-        found, expected = ([s for t in p.tag(TEXTS) for s in t.scores] for p in (native, exact))
-    else:
-        found, expected = ([c.scores["good"] for c in p.classify(TEXTS)] for p in (native, exact))
-    np.testing.assert_allclose(found, expected, atol=0.03)
-
-
-@needs_kernel
-@pytest.mark.parametrize(
-    ("usable", "quantize", "chosen"),
-    [
-        (["avx2", REFERENCE], "int8", NativeModel),
-        ([REFERENCE], "int8", OnnxModel),
-        (["avx2", REFERENCE], "none", OnnxModel),
-    ],
-)
-def test_the_fastest_backend_is_taken(tmp_path, monkeypatch, usable, quantize, chosen):
-    save_student(str(tmp_path))
-    monkeypatch.setattr("xtremedistil.serving.native.model.kernels", lambda: usable)
-    monkeypatch.setattr(NativeModel, "__init__", lambda self, *given: None)
-    assert isinstance(load(str(tmp_path), quantize=quantize).network, chosen)
-    assert not needs_keras("auto", quantize)
-
-
-def write(student, folder) -> Predictor:
-    settings = Settings("int8")
-    names = NATIVE.write(student, folder, settings)
-    write_card(NATIVE, student, folder, settings, {}, names)
-    return load_export(NATIVE, folder)
-
-
-@needs_kernel
-def test_a_damaged_folder_is_refused(tmp_path):
-    write(save_student(str(tmp_path / "student")), str(tmp_path / "export"))
-    path = tmp_path / "export" / NATIVE.graph
-    content = path.read_bytes()
-    for wrong, reason in ((content[:-1], "should have"), (content[:-1] + b"\x01", "altered")):
-        path.write_bytes(wrong)
-        with pytest.raises(ArtifactError, match=f"{NATIVE.graph}: {reason}"):
-            load_export(NATIVE, str(tmp_path / "export"))
-
-
-@needs_kernel
-def test_a_folder_is_read_without_other_runtimes(tmp_path):
-    write(save_student(str(tmp_path / "student")), str(tmp_path / "export"))
-    code = (
-        "import sys\n"
-        "from xtremedistil import load\n"
-        f"load({str(tmp_path / 'export')!r}).tag('Anna lives in Paris.')\n"
-        "heavy = {'tensorflow', 'keras', 'onnxruntime', 'transformers'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -22,9 +22,10 @@ from xtremedistil.tokenization.registry import TOKENIZERS
 
 BUNDLE, WEIGHTS = "bundle.json", "weights.safetensors"
 _ROWS, _FORMAT = "rows.safetensors", 2
-# Of the JSON that begins a safetensors file, and of `rows`: a row number for every piece that any
-# table could have. What is larger is not read.
-_MOST_HEADER_BYTES, _MOST_ROWS_BYTES = 1 << 20, 1 << 25
+# Of the JSON that begins a safetensors file, of `rows`: a row number for every piece that any table
+# could have, and of any other file. What is larger is not read, be it for its checksum.
+_MOST_HEADER_BYTES, _MOST_ROWS_BYTES, _MOST_FILE_BYTES = 1 << 20, 1 << 25, 1 << 31
+_TASKS = ("ner", "classification")  # as in `config`, which takes long to import
 _FIRST_KIND = "wordpiece"  # of every tokenizer when descriptions did not name its kind
 # What a description that is not one may cause on its way to a model.
 _MALFORMED = (
@@ -83,12 +84,13 @@ class Codec:
             ArtifactError: there is no such kind of tokenizer, or vocabulary and rows do not fit
                 each other.
         """
-        path = os.path.join(folder, _ROWS)
-        if (found := files.size(path)) > _MOST_ROWS_BYTES:
+        labels, task = description["labels"], description["task"]
+        if task not in _TASKS or not all(isinstance(name, str) for name in labels):
             raise ArtifactError(
-                f"{path}: has at most {_MOST_ROWS_BYTES:,} bytes. Received: {found:,} bytes"
+                f"{folder}: a task is one of {', '.join(_TASKS)}, and labels are names. Received: "
+                f"task={task!r}"
             )
-        rows = safetensors.numpy.load(files.read_bytes(path))["rows"]
+        rows = safetensors.numpy.load(files.read_bytes(os.path.join(folder, _ROWS)))["rows"]
         kind = _tokenizer_kind(description, folder)
         tokenizer = kind.open(TokenizerFolder(folder, description["files"]), "checkpoint")
         if rows.dtype != np.int32 or rows.shape != (len(tokenizer),) or rows.min() < 0:
@@ -96,7 +98,7 @@ class Codec:
                 f"{folder}: every piece of the vocabulary needs a row. Received: "
                 f"{len(tokenizer)} pieces, rows {rows.dtype} {rows.shape}"
             )
-        return cls(tokenizer, rows, LabelSet(tuple(description["labels"]), description["task"]))
+        return cls(tokenizer, rows, LabelSet(tuple(labels), task))
 
 
 def _tokenizer_kind(description: Mapping[str, Any], path: str) -> TokenizerKind:
@@ -151,11 +153,21 @@ def read_described(
         for file in (_ROWS, *_tokenizer_kind(content, path).saves, *needed):
             if file not in content["files"]:
                 raise ArtifactError(f"{path}: {file} is not among its files.")
+        for file in content["files"]:
+            _check_size(os.path.join(folder, file), file, path)
         for file, described in content["files"].items():
-            if os.path.basename(file) != file:
-                raise ArtifactError(f"{path}: a file lies beside it. Received: {file!r}")
             files.check_file(os.path.join(folder, file), described)
         return read(content)
+
+
+def _check_size(path: str, name: str, description: str) -> None:
+    """Whether a described file lies beside its description, and is no larger than any that is read:
+    asked of all of them before one is read."""
+    if os.path.basename(name) != name:
+        raise ArtifactError(f"{description}: a file lies beside it. Received: {name!r}")
+    most = _MOST_ROWS_BYTES if name == _ROWS else _MOST_FILE_BYTES
+    if files.exists(path) and (found := files.size(path)) > most:
+        raise ArtifactError(f"{path}: has at most {most:,} bytes. Received: {found:,} bytes")
 
 
 @contextlib.contextmanager
@@ -204,7 +216,9 @@ class StudentFolder:
         def read(content: dict[str, Any]) -> "StudentFolder":
             shape = _read_shape(content, folder)
             codec = Codec.load(folder, content)
-            if codec.rows.max() >= shape.vocabulary_size or len(codec.labels) != shape.classes:
+            labels = codec.labels
+            fits = (labels.task, len(labels)) == (shape.task, shape.classes)
+            if codec.rows.max() >= shape.vocabulary_size or not fits:
                 raise ArtifactError(f"{folder}: vocabulary, labels and weights do not fit.")
             return cls(folder, shape, content["head"], codec)
 

@@ -1,14 +1,17 @@
 """The card of an export: what it was made from, what goes in and out, what its comparison with the
 student found, and its files with their checksums."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.serving.exports.record import Export, Settings
-from xtremedistil.serving.python.predictor import WINDOW_PIECES, Predictor
+from xtremedistil.serving.python.predictor import WINDOW_PIECES, Network, Predictor
 from xtremedistil.students.folder import (
     WEIGHTS,
     Codec,
@@ -80,12 +83,45 @@ def load_export(export: Export, folder: str, threads: int = 0) -> Predictor:
 
     def read(content: dict[str, Any]) -> Predictor:
         codec = Codec.load(folder, content)
-        window = content.get("window", export.window or WINDOW_PIECES)
-        return Predictor(codec, export.open(folder, threads), window)
+        window = _checked_window(content, export, folder)
+        network = export.open(folder, threads)
+        _check_fits(network, codec, os.path.join(folder, export.graph))
+        return Predictor(codec, network, window)
 
     cards = (CARD, *export.marks)
     name = next((card for card in cards if files.exists(os.path.join(folder, card))), CARD)
     return read_described(folder, name, export.title, _FORMATS, (export.graph,), read)
+
+
+def _checked_window(content: Mapping[str, Any], export: Export, folder: str) -> int:
+    """Pieces that the network reads at once: two markers, something between them, and no more than
+    its graph has room for."""
+    window = content.get("window", export.window or WINDOW_PIECES)
+    most = export.window or math.inf
+    if type(window) is not int or not 3 <= window <= most:
+        raise ArtifactError(
+            f"{folder}: a window has from 3 to {most} pieces. Received: window={window!r}"
+        )
+    return window
+
+
+def _check_fits(network: Network, codec: Codec, path: str) -> None:
+    """Asks the network for one text of one piece, which has the last row that the vocabulary uses:
+    a network of another student would give no answer, or one of another shape."""
+    classes = len(codec.labels)
+    expected = (1, 1, classes) if codec.labels.task == "ner" else (1, classes)
+    try:
+        found = network(codec.rows.max().reshape(1, 1), np.ones(1, np.int32)).shape
+    except Exception as error:  # each format's runtime has its own
+        raise ArtifactError(
+            f"{path}: the network does not read the vocabulary's rows. Received: last row "
+            f"{codec.rows.max():,} ({str(error).strip().splitlines()[:1]})"
+        ) from error
+    if found != expected:
+        raise ArtifactError(
+            f"{path}: its answer to one piece has not the shape {expected} of the labels. "
+            f"Received: {found}"
+        )
 
 
 def describe_ids(codec: Codec, batch: str | int, length: str | int) -> dict[str, Any]:

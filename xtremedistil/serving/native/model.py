@@ -84,8 +84,10 @@ class NativeModel:
             `(batch, length, classes)`, 0 where padded, or `(batch, classes)`.
 
         Raises:
-            DataError: an id is no row of the table, or a length is not one of the batch.
+            DataError: an id is no row of the table, a length is not one of the batch, or the arrays
+                are not of whole numbers or do not fit each other.
         """
+        ids, lengths = _checked(ids, lengths)
         if self.reads_last:
             return self._divided(ids, lengths, None)
         places = np.flatnonzero(np.arange(ids.shape[1]) < lengths[:, None])
@@ -106,6 +108,7 @@ class NativeModel:
         Raises:
             DataError: as above, or a place is not that of a piece.
         """
+        ids, lengths = _checked(ids, lengths)
         return self._divided(ids, lengths, places)
 
     @staticmethod
@@ -129,10 +132,9 @@ class NativeModel:
         return tags
 
     def _run(self, ids: np.ndarray, lengths: np.ndarray, places: np.ndarray | None) -> np.ndarray:
-        asked = _NOWHERE if places is None else np.ascontiguousarray(places, np.int32)
+        asked = _NOWHERE if places is None else _int32(places, "places", 1)
         answers = len(ids) if self.reads_last else len(asked)
         logits = np.empty((answers, self.classes), np.float32)
-        ids, lengths = (np.ascontiguousarray(array, np.int32) for array in (ids, lengths))
         try:
             _kernel.run(self._network, ids, lengths, asked, logits, self._threads)
         except ValueError as error:
@@ -145,3 +147,31 @@ class NativeModel:
                 f"{error}. Received: vocabulary_size={self.vocabulary_size} {', '.join(received)}"
             ) from error
         return logits
+
+
+def _checked(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A batch as the kernel reads it, whose rows still have to be compared with the table.
+
+    Raises:
+        DataError: the arrays are not of whole numbers, or do not fit each other.
+    """
+    ids, lengths = _int32(ids, "ids", 2), _int32(lengths, "lengths", 1)
+    if len(ids) != len(lengths):
+        raise DataError(
+            f"the arrays do not fit each other. Received: ids {ids.shape} lengths {lengths.shape}"
+        )
+    return ids, lengths
+
+
+def _int32(array: np.ndarray, name: str, axes: int) -> np.ndarray:
+    """An array in one piece; numbers that int32 has not would become others without a word."""
+    whole = array.ndim == axes and array.dtype.kind in "iu"
+    if whole and array.dtype != np.int32:
+        limits = np.iinfo(np.int32)
+        whole = limits.min <= array.min(initial=0) and array.max(initial=0) <= limits.max
+    if not whole:
+        raise DataError(
+            f"{name} has {axes} axes of whole numbers in the range of int32. Received: "
+            f"{array.dtype} {array.shape}"
+        )
+    return np.ascontiguousarray(array, np.int32)
