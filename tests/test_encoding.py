@@ -12,8 +12,9 @@ from xtremedistil.data import chunks
 from xtremedistil.data.encoder_process import Encoders
 from xtremedistil.data.encoding import HAS_CLASS, TextEncoder
 from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.sampling import sentence_hash
 from xtremedistil.data.shards import read_shard, record_of, save_shard
-from xtremedistil.data.sources import Text, sentence_hash
+from xtremedistil.data.sources import Text
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.registry import open_tokenizer
 from xtremedistil.tokenization.wordpiece import WordPiece

@@ -8,7 +8,8 @@ import numpy as np
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.long_texts import cut_between_words
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.sources import Text, raw_words, sentence_hash
+from xtremedistil.data.sampling import sentence_hash
+from xtremedistil.data.sources import Text, raw_words
 from xtremedistil.tokenization.base import Pieces, Tokenizer
 
 # Of each piece, 1 where one of the teacher's classes applies; only where it does not apply to all.

@@ -19,18 +19,9 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sampling import held_out_size, rng_of, sample, sentence_hash
 from xtremedistil.data.schemes import BEGIN, IOB2
-from xtremedistil.data.sources import (
-    Reader,
-    Scan,
-    Source,
-    checksums,
-    held_out_size,
-    reads_raw_text,
-    rng_of,
-    sample,
-    sentence_hash,
-)
+from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.tokenization.base import Tokenizer

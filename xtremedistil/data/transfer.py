@@ -24,6 +24,7 @@ from xtremedistil.data.labeled import CHOSEN, WITHHELD
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.long_texts import CutTexts
 from xtremedistil.data.ragged import Ragged
+from xtremedistil.data.sampling import held_out_size, rng_of
 from xtremedistil.data.shards import (
     Manifest,
     is_whole,
@@ -32,15 +33,7 @@ from xtremedistil.data.shards import (
     save_shard,
     shard_name,
 )
-from xtremedistil.data.sources import (
-    Reader,
-    Scan,
-    Source,
-    checksums,
-    held_out_size,
-    reads_raw_text,
-    rng_of,
-)
+from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, DataError
 from xtremedistil.runtime.parts import DONE

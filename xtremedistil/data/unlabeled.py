@@ -17,17 +17,8 @@ from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled, taken
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.sources import (
-    Reader,
-    Scan,
-    Source,
-    checksums,
-    held_out_size,
-    reads_raw_text,
-    rng_of,
-    sample,
-    sentence_hash,
-)
+from xtremedistil.data.sampling import held_out_size, rng_of, sample, sentence_hash
+from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.base import Tokenizer
