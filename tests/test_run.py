@@ -366,14 +366,9 @@ def test_classification_end_to_end(tmp_path):
             filler.insert(int(rng.integers(5)), str(rng.choice(words[label])))
             lines.append(f"{' '.join(filler)}\t{label}\n")
         (tmp_path / "data" / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
-    config = small(str(tmp_path / "data"), tmp_path / "out", task="classification")
-    config = dataclasses.replace(
-        config,
-        distillation=dataclasses.replace(
-            config.distillation, logit_epochs=(1, 1, 4, 8), learning_rate=1e-2
-        ),
-    )
-    results = execute(config)
+    changes = {"task": "classification", "strategy": "D4.1", "learning_rate": 1e-2}
+    changes |= {"logit_epochs": (12,), "label_epochs": (2,)}
+    results = execute(small(str(tmp_path / "data"), tmp_path / "out", **changes))
     assert results["teacher"]["accuracy"]["mean"] > 80
     assert results["student"]["accuracy"]["mean"] > 80
     assert results["example"]["answer"] in words

@@ -221,7 +221,7 @@ def test_a_sweep_may_hold_one_teacher_per_language(data, tmp_path):
 
 
 def test_latency_is_measured_of_planned_sizes_too(data, tmp_path):
-    base = small(data, tmp_path, strategy="D0-S", label_epochs=(1,))
+    base = small(data, tmp_path, strategy="D0-S", label_epochs=(1,), teacher_epochs=1)
     run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8"]), (1,)))
     run_sweep(base, Sweep("sizes", axes_of(["embedding_dim=8,12"]), (1,)), plan_only=True)
     time_sweep(str(tmp_path), rounds=1)
