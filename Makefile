@@ -13,7 +13,9 @@ soak:
 	$(LONG) tests/fuzz/fuzz_readers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_tokenizers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_bundle.py --cases=10000
+	$(LONG) tests/fuzz/fuzz_shards.py --cases=10000
 	$(LONG) tests/soak/run_kernels.py --students=500
+	$(LONG) tests/soak/fuzz_native.py --cases=10000
 	$(LONG) tests/soak/trouble_demo.py --requests=10000
 	$(LONG) tests/soak/separate_environment.py
 	test -z "$(VOCABULARY)" || $(LONG) tests/soak/compare_tokenizers.py --data=$(DATA) \

@@ -1,7 +1,7 @@
 """A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
 
 import pytest
-from fuzz import fuzz_bundle, fuzz_native, fuzz_readers, fuzz_tokenizers
+from fuzz import fuzz_bundle, fuzz_native, fuzz_readers, fuzz_shards, fuzz_tokenizers
 
 from xtremedistil.serving.native.model import kernels
 
@@ -35,4 +35,10 @@ def test_altered_tokenizers_are_opened_or_refused():
 def test_altered_native_exports_and_batches_are_answered_or_refused():
     counts = fuzz_native.run(cases=300, seed=1)
     assert counts["answered"] > 30
+    assert counts["refused"] > 150
+
+
+def test_altered_checkpoints_of_several_files_are_read_or_refused():
+    counts = fuzz_shards.run(cases=300, seed=1)
+    assert counts["read"] > 20
     assert counts["refused"] > 150

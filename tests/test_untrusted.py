@@ -66,9 +66,9 @@ def test_a_teacher_that_claims_more_than_it_has(tmp_path, content):
     assert "model.safetensors" in refused(lambda: Weights(str(tmp_path), "bert."))
 
 
-@pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", 7])
+@pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", 7, []])
 def test_an_index_of_shards_leads_nowhere_outside(tmp_path, name):
-    index = {"weight_map": {"x": name}}
+    index = {"weight_map": {"x": name, "y": "model-0.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     assert "beside it" in refused(lambda: Weights(str(tmp_path), "bert."))
 

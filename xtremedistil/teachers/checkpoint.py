@@ -131,12 +131,12 @@ def _shards(index: str) -> tuple[str, ...]:
     """The files that an index names, in order."""
     content = files.read_json(index)
     listed = content.get("weight_map") if isinstance(content, dict) else None
-    names = sorted(set(listed.values())) if isinstance(listed, dict) and listed else []
+    names = list(listed.values()) if isinstance(listed, dict) else []
     if not names or any(os.path.basename(str(name)) != name for name in names):
         raise CheckpointError(
             f"{index}: weight_map must name files that lie beside it. Received: {listed!r:.80}"
         )
-    return tuple(names)
+    return tuple(sorted(set(names)))
 
 
 def _read_header(path: str) -> dict[str, _Stored]:
