@@ -1,10 +1,13 @@
 """What the process takes of the machine."""
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from xtremedistil.runtime import machine
 
 _THREADS = """
 import threading, numpy as np
@@ -36,3 +39,33 @@ def test_threads_share_one_heap():
     found = heaps("share_one_heap()")
     assert "Arena 0:" in found
     assert "Arena 1:" not in found
+
+
+_AGAIN = """
+import os, sys
+from xtremedistil.runtime import machine
+machine._HUGE_PAGES = sys.argv[1]
+print("begun")
+sys.stdout.flush()
+machine.take_large_pages()
+print(sys.argv[2:], os.environ.get("GLIBC_TUNABLES", "none"))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc")
+@pytest.mark.parametrize(
+    ("pages", "own", "starts"),
+    [("[always] madvise never", None, 2), ("always madvise [never]", None, 1), (None, None, 1)]
+    + [("always [madvise] never", "glibc.malloc.check=0", 1)],
+)
+def test_a_program_starts_again_with_large_pages_once(tmp_path, pages, own, starts):
+    if tuple(map(int, platform.libc_ver()[1].split("."))) < machine._FIRST_GLIBC:
+        pytest.skip("this glibc does not know the settings")
+    if pages:
+        (tmp_path / "enabled").write_text(pages)
+    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    environment |= {"GLIBC_TUNABLES": own} if own else {}
+    program = [sys.executable, "-c", _AGAIN, str(tmp_path / "enabled"), "--a=b c", "d"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    settings = machine._LARGE_PAGES if starts == 2 else own or "none"
+    assert done.stdout.splitlines() == ["begun"] * starts + [f"['--a=b c', 'd'] {settings}"]

@@ -12,6 +12,7 @@ from xtremedistil.cli import flag_files, flags, help, output
 from xtremedistil.config.option import Checked
 from xtremedistil.runtime import signals
 from xtremedistil.runtime.errors import ConfigError, XtremeDistilError
+from xtremedistil.runtime.machine import take_large_pages
 
 _SAMPLE_NOTICE = (
     "No --data_dir and no --teacher: the embedded sample corpus (synthetic, 41 languages) and a "
@@ -84,6 +85,8 @@ def run(name: str, command: Command, arguments: Sequence[str]) -> None:
         command: what it is.
         arguments: its flags.
     """
+    if command.of_run:
+        take_large_pages()
     flags.define_flags(command.output)
     if command.options:
         flags.define_flags(command.options)

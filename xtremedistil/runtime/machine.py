@@ -2,11 +2,17 @@
 
 import contextlib
 import ctypes
+import os
 import resource
+import sys
 import time
 from collections.abc import Iterator
 
 _ARENA_MAX = -8  # of glibc's mallopt
+_TUNABLES = "GLIBC_TUNABLES"
+_LARGE_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608"
+_FIRST_GLIBC = (2, 35)  # that knows the first of these
+_HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 
 @contextlib.contextmanager
@@ -46,6 +52,30 @@ def _status(name: str) -> int:
             if line.startswith(f"{name}:"):
                 return 1024 * int(line.split()[1])
     return 0
+
+
+def take_large_pages() -> None:
+    """Starts this program again, as the same process, with glibc set to ask for memory in pages of
+    2 MB and to give blocks of 8 MB back at once; for the first act of a program that trains.
+
+    A step of training takes and frees hundreds of megabytes. In pages of 4 kB a quarter of its time
+    can go into the system's handing them out, and what lies free in the heap in between grows with
+    the number of steps. glibc reads these settings only when a process begins. Nothing happens
+    where the user has settings of glibc's, or where glibc is older or pages of 2 MB are not to be
+    had, since blocks would then be given back at the cost of 4 kB pages.
+    """
+    if _TUNABLES in os.environ or not sys.executable:
+        return
+    try:
+        name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
+        with open(_HUGE_PAGES) as file:
+            pages = file.read()
+    except (AttributeError, OSError, ValueError):
+        return
+    known = name == "glibc" and tuple(map(int, version.split("."))) >= _FIRST_GLIBC
+    if known and "[never]" not in pages:
+        os.environ[_TUNABLES] = _LARGE_PAGES
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def share_one_heap() -> None:
