@@ -154,6 +154,9 @@ def measure_epoch(
 
 def main() -> None:
     """Measures each size in a new process, one after the other."""
+    from xtremedistil.runtime.machine import take_large_pages
+
+    take_large_pages()  # as a run does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sentences", default="50000,200000,1000000")
     parser.add_argument("--folder", default=None, help="where the scratch files go")
