@@ -35,8 +35,19 @@ def test_wikiann_becomes_a_folder_per_language(tmp_path):
     expected = (["Ada", "in", "Paris"], ["B-PER", "O", "B-LOC"])
     assert [(e.words, e.tags) for e in read] == [expected] * 2
     assert sorted(e.language for e in read) == ["de", "fr"]
-    with pytest.raises(DataError, match=r"train.tsv is there already"):
-        fetch("wikiann", str(out), str(tmp_path / "hub"), ["de"])
+
+
+def test_a_fetch_that_was_stopped_goes_on(tmp_path):
+    rows = {"tokens": [["Ada"]], "ner_tags": [[1]]}
+    for split in ("train", "validation", "test"):
+        store(tmp_path / "hub" / "de", split, rows)
+    (tmp_path / "out" / "de").mkdir(parents=True)
+    (tmp_path / "out" / "de" / "train.tsv").write_text("Bob\tB-PER\n\n")
+    counts = fetch("wikiann", str(tmp_path / "out"), str(tmp_path / "hub"), ["de"])
+    assert counts == {"de/test.tsv": 1, "de/dev.tsv": 1}
+    assert (tmp_path / "out" / "de" / "train.tsv").read_text() == "Bob\tB-PER\n\n"
+    with pytest.raises(DataError, match="has every file of wikiann already"):
+        fetch("wikiann", str(tmp_path / "out"), str(tmp_path / "hub"), ["de"])
 
 
 def test_texts_lose_their_tabs_and_keep_their_labels(tmp_path):

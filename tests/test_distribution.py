@@ -37,13 +37,12 @@ def rows_of(number, seed, labels):
 def training():
     """D2 on a small student: three losses on two streams of uneven batches, with decay and with
     gradients that are always clipped, as a teacher is tuned."""
-    import keras
-
     from xtremedistil.config import DistillationConfig
     from xtremedistil.data.batches import InMemory
     from xtremedistil.distil.distiller import LABELED, TRANSFER
     from xtremedistil.distil.losses import loss_named
     from xtremedistil.distil.strategies import LABELS, LOGITS, REPRESENTATION
+    from xtremedistil.training.adamw import FusedAdamW
     from xtremedistil.training.task import Stream, Term, Training
 
     kinds = ((LABELS, LABELED), (LOGITS, TRANSFER), (REPRESENTATION, TRANSFER))
@@ -59,9 +58,7 @@ def training():
             LABELED: Stream(InMemory(rows_of(65, 2, True)), rows_of(17, 3, True), 1),
         },
         epochs=6,
-        optimizer=lambda steps: keras.optimizers.AdamW(
-            5e-3, weight_decay=0.01, global_clipnorm=0.1
-        ),
+        optimizer=lambda steps: FusedAdamW(5e-3, 0.01, clip_norm=0.1),
         seed=[1],
     )
 

@@ -106,16 +106,18 @@ def fetch(
 
     Args:
         name: of `DATASETS`.
-        output_dir: gets `LANG/train.tsv` and so on, or `train.tsv` and so on; must hold none yet.
+        output_dir: gets `LANG/train.tsv` and so on, or `train.tsv` and so on. A file that is there
+            is whole, since files are renamed when they are: it is kept, so that a fetch that was
+            stopped goes on.
         source: a folder with a copy of the hub's repository, to read instead of the hub.
         languages: of WikiAnn; none for all 41.
 
     Returns:
-        The number of sentences in each file.
+        The number of sentences in each file that was written.
 
     Raises:
         ConfigError: an unknown data set or language, or the `datasets` library is not installed.
-        DataError: the data cannot be had, are not of the known form, or the folder is in use.
+        DataError: the data cannot be had, are not of the known form, or are all there already.
     """
     if name not in DATASETS:
         raise ConfigError(
@@ -131,12 +133,18 @@ def fetch(
         for split, file in wanted.splits.items():
             path = os.path.join(output_dir, folder, file)
             if files.exists(path):
-                raise DataError(f"{path} is there already: choose another --output_dir.")
+                logging.warning("%s is there already: kept as it is", path)
+                continue
             files.make_folder(os.path.dirname(path))
             pattern = f"{base}/{wanted.folders[folder]}/{split}-*.parquet"
             line = _unlabeled if file == "transfer.txt" else wanted.line
             rows = _rows(pattern, wanted.columns, wanted.hub_name)
             counts[os.path.join(folder, file)] = _write(path, rows, line)
+    if not counts:
+        raise DataError(
+            f"{output_dir} has every file of {name} already. To fetch them again, choose another "
+            f"--output_dir, or delete them. Received: output_dir={output_dir!r}"
+        )
     return counts
 
 

@@ -24,6 +24,7 @@ from xtremedistil.data.schemes import BEGIN, IOB2
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError, listed
+from xtremedistil.runtime.progress import progress
 from xtremedistil.tokenization.base import Tokenizer
 
 CHOSEN = "chosen.safetensors"
@@ -92,7 +93,8 @@ def prepare_labeled(
     per_language = {}
     for split, rows in chosen.items():
         examples = taken(reader.examples(sources[origin[split]]), rows)
-        encoded = encode_labeled(examples, tokenizer, labels, languages)
+        shown = progress(f"encoding {split}", len(rows), "sentences", iterable=examples)
+        encoded = encode_labeled(shown, tokenizer, labels, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
         number = np.bincount(encoded.sentences["language"], minlength=len(languages))
         per_language[split] = dict(zip(languages, number.tolist(), strict=True))

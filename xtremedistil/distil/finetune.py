@@ -13,6 +13,7 @@ from xtremedistil.data.batches import InMemory, steps_per_epoch
 from xtremedistil.data.labels import IGNORED, LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.distil.losses import label_loss
+from xtremedistil.training.adamw import FusedAdamW
 from xtremedistil.training.loop import train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
@@ -48,13 +49,8 @@ def finetune(
         return label_loss(outputs["logits"], batch["labels"], mask), tf.reduce_sum(mask)
 
     def optimizer(steps: int) -> keras.optimizers.Optimizer:
-        made = keras.optimizers.AdamW(
-            _schedule(config, steps),
-            weight_decay=config.teacher_weight_decay,
-            global_clipnorm=1.0,
-        )
-        made.exclude_from_weight_decay(var_names=list(_UNDECAYED))
-        return made
+        schedule, decay = _schedule(config, steps), config.teacher_weight_decay
+        return FusedAdamW(schedule, decay, _UNDECAYED, clip_norm=1.0)
 
     training = Training(
         name="teacher: fine-tuning",

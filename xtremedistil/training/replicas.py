@@ -79,15 +79,16 @@ class ManyDevices(OneDevice):
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def clip(self, gradients: list, optimizer: keras.optimizers.Optimizer) -> list:
-        """Keras clips before it adds gradients up: where they are clipped by their norm, they are
-        added up and clipped here, and each device hands in an equal part of the sum."""
+        """An optimizer clips before it adds gradients up: where they are clipped by their norm,
+        they are added up and clipped here, and each device hands in an equal part of the sum."""
         inner = getattr(optimizer, "inner_optimizer", optimizer)
-        if inner.global_clipnorm is None:
+        if getattr(inner, "clip_norm", None) is None:
             return gradients
-        limit = optimizer.scale_loss(tf.constant(inner.global_clipnorm))
-        clipped, _ = tf.clip_by_global_norm(self.sum(gradients), limit)
+        limit = optimizer.scale_loss(tf.constant(inner.clip_norm))
+        whole = [tf.convert_to_tensor(gradient) for gradient in self.sum(gradients)]
+        clipped, _ = tf.clip_by_global_norm(whole, limit)
         devices = tf.distribute.get_replica_context().num_replicas_in_sync
-        return [gradient / devices for gradient in map(tf.convert_to_tensor, clipped)]
+        return [gradient / devices for gradient in clipped]
 
     def function(self, step: Callable, **options: Any) -> Callable:
         def on_all(batches: Batches) -> Any:

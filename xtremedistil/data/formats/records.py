@@ -24,6 +24,10 @@ _WITHOUT = (
     "Leave out records without it: of JSON lines so: jq -c 'select(.{0} != null)' OLD > NEW, of a "
     "table with pandas' dropna(subset=['{0}'])."
 )
+_WITHOUT_SPANS = (
+    "Of a text without entities it is an empty list: jq -c '.{0} //= []' OLD > NEW; leave out "
+    "records that nobody looked at: jq -c 'select(.{0} != null)' OLD > NEW."
+)
 _AS_CSV = (
     "Tables of a word a row, and lists written as text, are read as CSV: with pandas "
     "read_parquet(OLD).to_csv(NEW, index=False)."
@@ -33,7 +37,7 @@ _NESTED = (
     (
         {"data", "annotations"},
         "Label Studio's full export. Export JSON-MIN in its place, then: "
-        "jq -c '.[]' OLD.json > NEW.jsonl.",
+        "jq -c '.[] | .label //= []' OLD.json > NEW.jsonl.",
     ),
     (
         {"classes", "annotations"},
@@ -69,7 +73,7 @@ def labeled(
             read, fields = _reader(f"{path}:{number}", record, rules)
             own = (known or {}).get(fields[1], ())
             rules = rules if rules.tag_names else replace(rules, tag_names=own)
-        given = _values(record, fields, path, number)
+        given = _values(record, fields, path, number, read is _spanned)
         if isinstance(record.get("answer"), str) and record["answer"] != _ACCEPTED:
             raise line_error(
                 path,
@@ -158,12 +162,16 @@ def _is_list_of(value: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
-def _values(record: Record, fields: Sequence[str], path: str, number: int) -> list[Any]:
-    if missing := [name for name in fields if name not in record]:
-        rule = f"no field {missing[0]!r}, which the first record has. {_WITHOUT.format(missing[0])}"
-        raise line_error(path, number, rule, fields=listed(list(record)))
-    if empty := [name for name in fields if record[name] is None]:
-        rule = f"the field {empty[0]!r} is null. {_WITHOUT.format(empty[0])}"
+def _values(
+    record: Record, fields: Sequence[str], path: str, number: int, spanned: bool = False
+) -> list[Any]:
+    """What a record has in these fields, the second of which may hold spans of characters."""
+    lacking = next((name for name in fields if record.get(name) is None), None)
+    if lacking is not None:
+        way_out = _WITHOUT_SPANS if spanned and lacking != fields[0] else _WITHOUT
+        is_null = f"the field {lacking!r} is null"
+        absent = f"no field {lacking!r}, which the first record has"
+        rule = f"{is_null if lacking in record else absent}. {way_out.format(lacking)}"
         raise line_error(path, number, rule, fields=listed(list(record)))
     return [record[name] for name in fields]
 
