@@ -307,8 +307,8 @@ class Reader:
         for found in uneven.values():
             found.warn()
         return Scan(
-            np.array(language_of, np.int16),
-            np.array(label_of, np.int32),
+            np.frombuffer(language_of, np.int16),  # no copies
+            np.frombuffer(label_of, np.int32),
             list(languages),
             list(labels),
             repaired,
