@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
-from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled, taken
+from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sampling import held_out_size, is_among, rng_of, sample, sentence_hash
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
@@ -84,7 +84,7 @@ def prepare_unlabeled(
     languages = sorted(languages)
     per_language = {}
     for split, source in origin.items():
-        examples = taken(reader.examples(sources[source]), chosen[split])
+        examples = reader.examples(sources[source], chosen[split])
         own = labels if split == TEST else None
         encoded = encode_labeled(examples, tokenizer, own, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
