@@ -14,6 +14,7 @@ soak:
 	$(LONG) tests/fuzz/fuzz_tokenizers.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_bundle.py --cases=10000
 	$(LONG) tests/fuzz/fuzz_shards.py --cases=10000
+	$(LONG) tests/fuzz/fuzz_hub.py --cases=10000
 	$(LONG) tests/soak/run_kernels.py --students=500
 	$(LONG) tests/soak/fuzz_native.py --cases=10000
 	$(LONG) tests/soak/trouble_demo.py --requests=10000
@@ -22,6 +23,7 @@ soak:
 		--vocabulary=$(VOCABULARY)
 	test -z "$(MODEL)" || $(LONG) tests/soak/measure_predict.py --model=$(MODEL)
 	$(LONG) tests/soak/measure_workers.py
+	$(LONG) tests/soak/measure_encoding.py --sentences=20000,100000,400000
 	$(LONG) tests/soak/measure_run.py --sentences=100000
 	$(LONG) tests/soak/measure_scale.py --sentences=50000,200000,1000000
 

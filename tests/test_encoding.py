@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import tiny_bert
 
-from xtremedistil.data import chunks
+from xtremedistil.config import DataConfig
+from xtremedistil.data import chunks, sampling, sources
 from xtremedistil.data.encoder_process import Encoders
 from xtremedistil.data.encoding import HAS_CLASS, TextEncoder
+from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.labels import LabelSet
+from xtremedistil.data.long_texts import CutTexts
 from xtremedistil.data.sampling import sentence_hash
 from xtremedistil.data.shards import read_shard, record_of, save_shard
 from xtremedistil.data.sources import Text
+from xtremedistil.data.unlabeled import prepare_unlabeled
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.registry import open_tokenizer
 from xtremedistil.tokenization.wordpiece import WordPiece
@@ -50,6 +54,41 @@ def test_rows_of_a_text_by_hand():
     own = [sentence_hash(["berlin", ","]), sentence_hash(["berlin"] * 5)]
     assert rows.sentences["hash"].tolist() == [own[0], own[1], own[1]]
     assert rows.sentences["begins"].tolist() == [1, 1, 0]
+
+
+def test_words_are_found_once_in_text_that_is_not_held_out(tmp_path, monkeypatch):
+    found = []
+    (tmp_path / "out").mkdir()
+    (tmp_path / "texts.txt").write_text("".join(f"berlin, {i} visits\n" for i in range(200)))
+    find = sources.raw_words
+    monkeypatch.setattr(sources, "raw_words", lambda words: found.append(words) or find(words))
+    config = DataConfig(transfer_file=(str(tmp_path / "texts.txt"),), agreement_test=10)
+    given, folder = sources.find_sources(config), str(tmp_path / "out")
+    told, _ = prepare_unlabeled(config, given, RULES, ENCODER.labels, 5, folder)
+    assert told["sentences_per_language"] == {"dev": {"": 5}, "agreement": {"": 10}}
+    assert len(found) == 200 + 5 + 10
+    held = split_examples(config, given, told, folder, "dev")
+    numbers = [int(example.words[2]) for example in held]
+    assert numbers == sorted(numbers)
+    assert [example.words for example in held] == [
+        ["berlin", ",", str(i), "visits"] for i in numbers
+    ]
+
+
+def test_millions_among_a_few_by_blocks():
+    values = np.random.default_rng(0).integers(0, 1000, (1 << 16) + 100).astype(np.uint64)
+    few = np.array([3, 999, 5], np.uint64)
+    expected = [value in (3, 5, 999) for value in values.tolist()]
+    assert sampling.is_among(values, few).tolist() == expected
+    assert not sampling.is_among(values[:0], few).any()
+
+
+def test_rows_of_texts_that_were_cut_and_of_texts_that_were_not():
+    hashes = np.arange(4, dtype=np.uint64)
+    whole = CutTexts(hashes, np.ones(4, np.int32))
+    assert whole.rows(np.array([3, 1])).tolist() == [3, 1]
+    cut = CutTexts(hashes, np.array([1, 3, 1, 2], np.int32))
+    assert cut.rows(np.array([3, 1])).tolist() == [5, 6, 1, 2, 3]
 
 
 def test_processes_give_the_same_rows_as_one_process(tmp_path, small_chunks):

@@ -1,7 +1,7 @@
 """A short walk of the fuzzers, with a fixed seed; `make soak` runs the long one."""
 
 import pytest
-from fuzz import fuzz_bundle, fuzz_native, fuzz_readers, fuzz_shards, fuzz_tokenizers
+from fuzz import fuzz_bundle, fuzz_hub, fuzz_native, fuzz_readers, fuzz_shards, fuzz_tokenizers
 
 from xtremedistil.serving.native.model import kernels
 
@@ -42,3 +42,10 @@ def test_altered_checkpoints_of_several_files_are_read_or_refused():
     counts = fuzz_shards.run(cases=300, seed=1)
     assert counts["read"] > 20
     assert counts["refused"] > 150
+
+
+@pytest.mark.skipif(not kernels(), reason="the C extension is not built here")
+def test_hostile_students_on_the_hub_are_loaded_or_refused():
+    counts = fuzz_hub.run(cases=200, seed=1)
+    assert counts["loaded"] > 10
+    assert counts["refused"] > 100

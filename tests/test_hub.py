@@ -1,12 +1,11 @@
 """Students by name: a folder plays the hub."""
 
-import fnmatch
 import os
-import shutil
 import types
 
-import huggingface_hub.errors
+import fake_hub
 import pytest
+from fake_hub import COMMIT
 from native.students import save_student
 
 import xtremedistil
@@ -15,49 +14,16 @@ from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.serving import hub
 from xtremedistil.serving.hub import find_student, push
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
 
 @pytest.fixture
 def played(tmp_path, monkeypatch):
     """A hub of local folders, and what was fetched from it."""
-    shelf, cache, fetched = tmp_path / "shelf", tmp_path / "cache", []
-
-    def fetch(repository, name):
-        source, there = shelf / repository / name, cache / repository / COMMIT
-        if not source.exists():
-            raise huggingface_hub.errors.LocalEntryNotFoundError(f"no {name}")
-        there.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, there / name)
-        fetched.append(name)
-        return str(there / name)
-
-    def snapshot(repository, revision, allow_patterns):
-        assert revision == COMMIT
-        for name in sorted(os.listdir(shelf / repository)):
-            if any(fnmatch.fnmatch(name, pattern) for pattern in allow_patterns):
-                fetch(repository, name)
-        return str(cache / repository / COMMIT)
-
-    class Api:
-        def create_repo(self, repository, private, exist_ok):
-            (shelf / repository).mkdir(parents=True, exist_ok=exist_ok)
-
-        def upload_folder(self, repo_id, folder_path, allow_patterns, commit_message):
-            for name in os.listdir(folder_path):
-                if name in allow_patterns:
-                    shutil.copy(os.path.join(folder_path, name), shelf / repo_id / name)
-            return types.SimpleNamespace(commit_url=f"https://hub/{repo_id}/commit/{COMMIT}")
-
-    played = types.SimpleNamespace(
-        errors=huggingface_hub.errors,
-        HfApi=Api,
-        hf_hub_download=lambda repository, name, revision: fetch(repository, name),
-        snapshot_download=snapshot,
-    )
-    monkeypatch.setattr(hub, "_library", lambda: played)
+    library = fake_hub.play(tmp_path / "shelf", tmp_path / "cache")
+    monkeypatch.setattr(hub, "_library", lambda: library)
     monkeypatch.chdir(tmp_path)
-    return types.SimpleNamespace(shelf=shelf, fetched=fetched)
+    return types.SimpleNamespace(
+        shelf=tmp_path / "shelf", fetched=library.fetched, asked=library.asked
+    )
 
 
 @pytest.fixture
@@ -100,6 +66,15 @@ def test_a_description_that_leads_elsewhere_is_refused(played, student, name):
     with pytest.raises(ArtifactError, match="lie beside it"):
         find_student("user/tiny")
     assert set(played.fetched) == {"bundle.json"}
+
+
+@pytest.mark.parametrize("revision", ["/etc/passwd", "..", "a/../../b", "-x", "", "a b"])
+def test_a_revision_that_leads_elsewhere_is_refused(played, student, revision):
+    """The library keeps a file of a revision's name in its cache."""
+    push(student, "user/tiny")
+    with pytest.raises(ArtifactError, match="user/name"):
+        find_student(f"hf://user/tiny@{revision}")
+    assert played.asked == []
 
 
 def test_a_local_folder_of_that_name_wins(played, student):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from soak.measure_run import anonymous_bytes
 
 from xtremedistil.runtime import machine
 
@@ -69,3 +70,29 @@ def test_a_program_starts_again_with_large_pages_once(tmp_path, pages, own, star
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
     settings = machine._LARGE_PAGES if starts == 2 else own or "none"
     assert done.stdout.splitlines() == ["begun"] * starts + [f"['--a=b c', 'd'] {settings}"]
+
+
+_STARTING = """
+import subprocess, sys, time
+held = bytearray(100 << 20)
+def wait():
+    print("starting", flush=True)
+    time.sleep(1)
+child = subprocess.Popen(["sleep", "60"], preexec_fn=wait)
+print("started", flush=True)
+sys.stdin.read()
+child.kill()
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory as Linux tells it")
+def test_memory_is_counted_once_while_a_process_starts_another():
+    command, pipe = [sys.executable, "-c", _STARTING], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout.readline() == "starting\n"
+        starting = anonymous_bytes(process.pid)
+        assert process.stdout.readline() == "started\n"
+        after = anonymous_bytes(process.pid)
+        process.stdin.close()
+    assert 100 << 20 < starting < 150 << 20
+    assert 0 <= after - starting < 10 << 20

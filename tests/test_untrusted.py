@@ -145,6 +145,43 @@ def test_a_student_whose_header_tells_of_more_weights_than_its_bytes(student):
     assert "weights in" in refused(lambda: load(student))
 
 
+@pytest.mark.parametrize("head", ["", "logit_head", "../label_head", 7, None, []])
+def test_a_head_that_the_weights_do_not_have(student, head):
+    path = os.path.join(student, "bundle.json")
+    files.write_json(path, {**files.read_json(path), "head": head})
+    assert "bundle.json" in (told := refused(lambda: load(student))) or "weights" in told
+
+
+@pytest.mark.parametrize("name", [["native"], {}, 7, "../native"])
+def test_a_card_that_names_no_format(tmp_path, name):
+    files.write_json(str(tmp_path / "card.json"), {"export": name})
+    assert "reads exports as" in refused(lambda: load(str(tmp_path)))
+
+
+def other_names(weights):
+    return {name.replace("label_head", "head"): values for name, values in weights.items()}
+
+
+def other_cells(weights):
+    return {name.replace("forward", "side"): values for name, values in weights.items()}
+
+
+def other_shapes(weights):
+    return {name: np.ascontiguousarray(values.T) for name, values in weights.items()}
+
+
+def whole_numbers(weights):
+    return {name: values.view(np.int32) for name, values in weights.items()}
+
+
+@pytest.mark.parametrize("change", [other_names, other_cells, other_shapes, whole_numbers])
+def test_weights_of_another_student_with_as_many(student, change):
+    path = os.path.join(student, "weights.safetensors")
+    safetensors.numpy.save_file(change(safetensors.numpy.load_file(path)), path)
+    describe_again(student)
+    assert student in refused(lambda: load(student))
+
+
 def test_rows_of_a_huge_shape(student):
     text = json.dumps({"rows": {"dtype": "I32", "shape": [2**40], "data_offsets": [0, 2**42]}})
     with open(os.path.join(student, "rows.safetensors"), "wb") as file:

@@ -65,5 +65,5 @@ def hide(path: str) -> None:
         for name in content["files"]:
             content["files"][name] = files.describe_file(os.path.join(folder, name))
         files.write_json(path, content)
-    except (XtremeDistilError, KeyError, TypeError, OSError):
+    except (XtremeDistilError, KeyError, TypeError, ValueError, OSError):
         return

@@ -10,8 +10,10 @@ import json
 import lzma
 import os
 import tempfile
+import time
 
 import numpy as np
+from absl import logging
 from fuzz.many_cases import main, run_cases
 
 from xtremedistil.config import DataConfig
@@ -41,6 +43,7 @@ WORDS = [
 TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-", "B-", "X", "en:O", "de:B-ORG", "[PAD]", "-", ""]
 FIELDS = ["text", "tokens", "label", "ner_tags", "entities", "satz", ""]
 SEPARATORS = ["\t", " ", "\t\t", "  ", "", "\u2028"]
+P = [0.45, 0.45, 0.05, 0.05]
 ENDS = ["\n", "\r\n", "\r", "\n\n", "\x00\n", "\n \n"]
 
 
@@ -55,6 +58,35 @@ def sensible(rng: np.random.Generator) -> bytes:
         words, tags = (" ".join(rng.choice(names, many)) for names in (words_of, tags_of))
         lines.append(words + rng.choice(separators) + tags + rng.choice(ends))
     return "".join(lines).encode("utf-8")
+
+
+# How a scheme spells a word of an entity: alone, first, between, last.
+SCHEME_ROLES = {
+    "iob1": ("I-{}", "I-{}", "I-{}", "I-{}"),
+    "bioes": ("S-{}", "B-{}", "I-{}", "E-{}"),
+    "bilou": ("U-{}", "B-{}", "I-{}", "L-{}"),
+    "bmes": ("S-{}", "B-{}", "M-{}", "E-{}"),
+    "brackets": ("({}*)", "({}*", "*", "*)"),
+}
+
+
+def schemes(rng: np.random.Generator) -> bytes:
+    """A table of words and tags of a scheme; now and then a tag is one of another."""
+    names = sorted(SCHEME_ROLES)
+    name, lines = str(rng.choice(names)), []
+    outside, wrong = "*" if name == "brackets" else "O", rng.random() < 0.5
+    for _ in range(rng.integers(1, 8)):
+        tags = []
+        for _ in range(rng.integers(1, 5)):
+            size, kind = int(rng.integers(1, 5)), str(rng.choice(["PER", "LOC", "B-X", ""], p=P))
+            alone, first, between, last = (role.format(kind) for role in SCHEME_ROLES[name])
+            tags += [alone] if size == 1 else [first, *[between] * (size - 2), last]
+            tags += [outside] * int(rng.integers(1, 3))
+        if wrong:
+            other = SCHEME_ROLES[str(rng.choice(names))][rng.integers(4)]
+            tags[rng.integers(len(tags))] = other.format("PER")
+        lines += [f"{rng.choice(WORDS[:7])}\t{tag}" for tag in tags] + [""]
+    return "\n".join(lines).encode("utf-8")
 
 
 def value(rng: np.random.Generator) -> object:
@@ -133,6 +165,7 @@ MAKERS = {
     "csv": table,
     "fasttext": fasttext,
     "parquet": parquet,
+    "schemes": schemes,
 }
 
 
@@ -215,5 +248,16 @@ def run(cases: int, seed: int, kind: str = "columns") -> dict[str, int]:
         return run_cases("read", try_one, cases, seed, MEMORY)
 
 
+def run_all(cases: int, seed: int) -> dict[str, dict[str, int]]:
+    """Tries so many files of each kind; says what each came to when it is done."""
+    counts = {}
+    for kind in MAKERS:
+        started = time.process_time()
+        counts[kind] = run(cases, seed, kind)
+        print(kind, counts[kind], f"{time.process_time() - started:.0f} s of CPU", flush=True)
+    return counts
+
+
 if __name__ == "__main__":
-    main(__doc__, lambda cases, seed: {kind: run(cases, seed, kind) for kind in MAKERS})
+    logging.set_verbosity(logging.ERROR)  # what is read in spite of something is not the question
+    main(__doc__, run_all)

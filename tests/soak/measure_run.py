@@ -14,6 +14,7 @@ it waited for data.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -226,17 +227,33 @@ def changed(path: str) -> float:
 
 
 def anonymous_bytes(pid: int) -> int:
-    """Anonymous memory of a process and of those that it started."""
-    total = 0
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            total += next(1024 * int(x.split()[1]) for x in file if x.startswith("RssAnon:"))
+    """Anonymous memory of a process and of those that it started.
+
+    A child that has not begun its own program still shows its parent's memory, which is there once.
+    On a machine with other work that moment is long enough to be seen.
+    """
+    total, parents = 0, [(pid, b"")]
+    while parents:
+        parent, above = parents.pop()
+        with contextlib.suppress(OSError, StopIteration):  # it has just ended
+            with open(f"/proc/{parent}/cmdline", "rb") as file:
+                program = file.read()
+            if program == above:
+                continue
+            with open(f"/proc/{parent}/status") as file:
+                total += next(1024 * int(x.split()[1]) for x in file if x.startswith("RssAnon:"))
+            parents += [(child, program) for child in children_of(parent)]
+    return total
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    found = []
+    with contextlib.suppress(OSError):  # it has just ended
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children") as file:
-                total += sum(map(anonymous_bytes, map(int, file.read().split())))
-    except (OSError, StopIteration):  # it has just ended
-        pass
-    return total
+                found += map(int, file.read().split())
+    return found
 
 
 def report(watched: Watched, sentences: int, again: float) -> None:

@@ -102,18 +102,25 @@ def _join(paths: list[str], encoder: TextEncoder, folder: str) -> tuple[Ragged, 
     """The rows of all chunks as one, their pieces in one file of each kind."""
     kinds = {"ids": np.int32} | ({HAS_CLASS: np.int8} if encoder.keeps_classes else {})
     joined = {kind: os.path.join(folder, kind) for kind in kinds}
-    lengths, hashes, begins = [np.zeros(1, np.int64)], [], []
+    lengths, hashes, begins = [], [], []
     with contextlib.ExitStack() as opened:
         flat = {kind: opened.enter_context(open(path, "wb")) for kind, path in joined.items()}
         for path in paths:
             rows = read_shard(path, set(), record_of(path))
-            lengths.append(rows.lengths)
+            lengths.append(rows.lengths.astype(np.int32))
             hashes.append(rows.sentences["hash"])
             begins.append(rows.sentences[BEGINS])
             for kind, file in flat.items():
                 file.write(np.ascontiguousarray(rows.pieces[kind]).data)
-    hash_of, first = np.concatenate(hashes), np.flatnonzero(np.concatenate(begins))
-    windows = np.diff(np.append(first, len(hash_of)))
     pieces = {kind: np.memmap(path, kinds[kind], "r") for kind, path in joined.items()}
-    offsets = np.cumsum(np.concatenate(lengths))
-    return Ragged(offsets, pieces, {"hash": hash_of}), CutTexts(hash_of[first], windows)
+    hash_of, is_first = np.concatenate(hashes), np.concatenate(begins).astype(bool)
+    del hashes, begins  # from here on memory grows with the number of sentences
+    offsets = np.zeros(len(hash_of) + 1, np.int64)
+    np.cumsum(np.concatenate(lengths), out=offsets[1:])
+    del lengths
+    if is_first.all():
+        texts = CutTexts(hash_of, np.ones(len(hash_of), np.int32))
+    else:
+        first = np.flatnonzero(is_first)
+        texts = CutTexts(hash_of[first], np.diff(first, append=len(hash_of)).astype(np.int32))
+    return Ragged(offsets, pieces, {"hash": hash_of}), texts

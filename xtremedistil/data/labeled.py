@@ -92,7 +92,7 @@ def prepare_labeled(
     languages = sorted({name for scan in scans.values() for name in scan.languages})
     per_language = {}
     for split, rows in chosen.items():
-        examples = taken(reader.examples(sources[origin[split]]), rows)
+        examples = reader.examples(sources[origin[split]], rows)
         shown = progress(f"encoding {split}", len(rows), "sentences", iterable=examples)
         encoded = encode_labeled(shown, tokenizer, labels, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
@@ -130,16 +130,6 @@ def _labels(config: DataConfig, scans: dict[str, Scan]) -> LabelSet:
     return LabelSet.from_data(every, config.task)
 
 
-def taken(examples: Iterable[Example], rows: np.ndarray) -> Iterator[Example]:
-    """The examples with these numbers, which ascend."""
-    wanted = iter(rows.tolist())
-    following = next(wanted, None)
-    for number, example in enumerate(examples):
-        if number == following:
-            yield example
-            following = next(wanted, None)
-
-
 def split_examples(
     config: DataConfig,
     sources: dict[str, list[Source]],
@@ -157,8 +147,7 @@ def split_examples(
     """
     chosen = safetensors.numpy.load(files.read_bytes(os.path.join(folder, CHOSEN)))
     reader = Reader(config, reads_raw_text(config, sources))
-    examples = reader.examples(sources[summary["splits_from"][split]])
-    return list(taken(examples, chosen[split]))
+    return list(reader.examples(sources[summary["splits_from"][split]], chosen[split]))
 
 
 def _choose(

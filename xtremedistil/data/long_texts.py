@@ -14,7 +14,7 @@ class CutTexts:
 
     Attributes:
         hashes: `(texts,)` of `sentence_hash`.
-        windows: `(texts,)` int64: rows of each.
+        windows: `(texts,)` int32: rows of each.
     """
 
     hashes: np.ndarray
@@ -22,8 +22,10 @@ class CutTexts:
 
     def rows(self, texts: np.ndarray) -> np.ndarray:
         """The numbers of the rows of some texts, by their numbers."""
-        own = self.windows[texts]
-        starts = (np.cumsum(self.windows) - self.windows)[texts]
+        if len(self.windows) == self.windows.sum():  # none was cut: a text is a row
+            return texts
+        own = self.windows[texts].astype(np.int64)
+        starts = (np.cumsum(self.windows, dtype=np.int64) - self.windows)[texts]
         return np.repeat(starts - np.cumsum(own) + own, own) + np.arange(own.sum())
 
     def cut(self) -> dict[str, int]:

@@ -7,6 +7,8 @@ import numpy as np
 from xtremedistil.config import DataConfig
 from xtremedistil.data.sources import Scan
 
+_BLOCK = 1 << 16
+
 
 def sample(
     scan: Scan, per_language: int | np.ndarray, rng: np.random.Generator, among: np.ndarray
@@ -39,6 +41,21 @@ def sample(
 def held_out_size(most: int, total: int) -> int:
     """Transfer sentences to validate on: a tenth of them all, at the most `most`."""
     return max(1, min(most, total // 10))
+
+
+def marked(total: int, rows: np.ndarray) -> np.ndarray:
+    """`(total,)` bool: true at some rows."""
+    marks = np.zeros(total, bool)
+    marks[rows] = True
+    return marks
+
+
+def is_among(values: np.ndarray, few: np.ndarray) -> np.ndarray:
+    """`np.isin` of millions among a few, in the memory of a block: it sorts what it is given."""
+    found = np.zeros(len(values), bool)
+    for start in range(0, len(values), _BLOCK):
+        found[start : start + _BLOCK] = np.isin(values[start : start + _BLOCK], few)
+    return found
 
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:

@@ -24,7 +24,7 @@ from xtremedistil.data.labeled import CHOSEN, WITHHELD
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.long_texts import CutTexts
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.sampling import held_out_size, rng_of
+from xtremedistil.data.sampling import held_out_size, is_among, marked, rng_of
 from xtremedistil.data.shards import (
     Manifest,
     is_whole,
@@ -96,8 +96,7 @@ def prepare_transfer(
     chosen = safetensors.numpy.load(files.read_bytes(os.path.join(labeled, CHOSEN)))
     train, unlabeled = (reader.scan(split, sources[split]) for split in ("train", "transfer"))
     total = len(train) + len(unlabeled)
-    in_labeled = np.isin(np.arange(total), chosen["train"])
-    usable = ~np.isin(np.arange(total), chosen[WITHHELD])
+    in_labeled, usable = marked(total, chosen["train"]), ~marked(total, chosen[WITHHELD])
     wanted, number = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
     developing = np.zeros(total, bool)
     if not sources["train"]:
@@ -187,7 +186,9 @@ def _transfer_rows(
     names = sorted({*train.languages, *unlabeled.languages} - {""})
     language_of = np.concatenate(
         [
-            np.array([names.index(n) if n else -1 for n in scan.languages], int)[scan.language_of]
+            np.array([names.index(n) if n else -1 for n in scan.languages], np.int16)[
+                scan.language_of
+            ]
             for scan in (train, unlabeled)
             if len(scan)
         ]
@@ -246,9 +247,8 @@ def _parts(
     total = len(texts.hashes)
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    distinct, first, text_of = np.unique(texts.hashes, return_index=True, return_inverse=True)
-    unlabeled = np.ones(len(distinct), bool)
-    unlabeled[text_of[labeled]] = False
+    distinct, first = np.unique(texts.hashes, return_index=True)
+    unlabeled = ~marked(len(distinct), np.searchsorted(distinct, texts.hashes[labeled]))
     chosen = rng.permutation(np.flatnonzero(unlabeled))[:held_out]
     if not len(chosen):
         raise DataError(
@@ -257,8 +257,10 @@ def _parts(
         )
     number = np.searchsorted(np.cumsum(texts.windows[first[chosen]]), held_out, side="right")
     chosen = chosen[: max(1, number)]
-    others = np.flatnonzero(~np.isin(text_of, chosen))
-    return _in_shards(texts.rows(first[chosen]), texts.rows(others), rng)
+    validation, held = first[chosen], distinct[chosen]
+    del distinct, first, unlabeled, chosen  # tens of bytes a sentence
+    others = np.flatnonzero(~is_among(texts.hashes, held))
+    return _in_shards(texts.rows(validation), texts.rows(others), rng)
 
 
 def _in_shards(

@@ -15,9 +15,9 @@ import safetensors.numpy
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.formats import Example
-from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled, taken
+from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.sampling import held_out_size, rng_of, sample, sentence_hash
+from xtremedistil.data.sampling import held_out_size, is_among, rng_of, sample, sentence_hash
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
@@ -84,7 +84,7 @@ def prepare_unlabeled(
     languages = sorted(languages)
     per_language = {}
     for split, source in origin.items():
-        examples = taken(reader.examples(sources[source]), chosen[split])
+        examples = reader.examples(sources[source], chosen[split])
         own = labels if split == TEST else None
         encoded = encode_labeled(examples, tokenizer, own, languages)
         encoded.save(os.path.join(folder, f"{split}.safetensors"))
@@ -111,7 +111,7 @@ def _read_texts(reader: Reader, sources: list[Source]) -> tuple[Scan, np.ndarray
             yield example
 
     scan = reader.count("unlabeled text", hashed())
-    return scan, np.array(hashes, np.uint64)
+    return scan, np.frombuffer(hashes, np.uint64)
 
 
 def _hold_out(
@@ -141,8 +141,8 @@ def _hold_out(
     if not numbers.any():
         numbers[np.argmax(sizes)] = 1
     agreement = sample(scan, numbers, rng_of(config, "agreement"), among)
-    left = np.setdiff1d(among, agreement)
+    left = among[~is_among(among, agreement)]
     number = held_out_size(held_out, len(among))
     dev = np.sort(rng_of(config, "validation").permutation(left)[:number])
-    withheld = np.flatnonzero(np.isin(hashes, hashes[np.concatenate([agreement, dev])]))
+    withheld = np.flatnonzero(is_among(hashes, hashes[np.concatenate([agreement, dev])]))
     return {AGREEMENT: agreement, DEV: dev, "train": np.zeros(0, np.int64), WITHHELD: withheld}

@@ -16,7 +16,7 @@ from xtremedistil.serving.exports.card import CARD
 from xtremedistil.students.folder import BUNDLE
 
 SCHEME, README = "hf://", "README.md"
-_NAME = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?")
+_NAME = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@\w[\w./-]*)?")
 _FILE = re.compile(r"[\w][\w.-]*")
 _ENDINGS = (".json", ".safetensors", ".txt", ".model", ".onnx", ".int8", ".tflite")
 

@@ -10,7 +10,7 @@ from xtremedistil.serving.exports.registry import backends, export_in, quantizat
 from xtremedistil.serving.hub import find_student
 from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Network, Predictor
-from xtremedistil.students.folder import BUNDLE, StudentFolder
+from xtremedistil.students.folder import BUNDLE, KIND, StudentFolder, descriptions_checked
 
 AUTO, KERAS = "auto", "keras"
 
@@ -45,8 +45,15 @@ def open_fastest(folder: str, threads: int = 0) -> tuple[str, Network] | None:
     for quantize, suffix in ((INT8, f" {INT8}"), (NONE, "")):
         for export in _fastest(quantize):
             if export.is_fast() and not export.refuses(student.shape):
-                return f"{export.name}{suffix}", export.build(student, quantize, threads)
+                return f"{export.name}{suffix}", _build(export, student, quantize, threads)
     return None
+
+
+def _build(export: Export, student: StudentFolder, quantize: str, threads: int) -> Network:
+    """The network of a student in a format; weights that are not a student's are an error that
+    names its folder."""
+    with descriptions_checked(student.folder, KIND):
+        return export.build(student, quantize, threads)
 
 
 def holds_student(folder: str) -> bool:
@@ -96,7 +103,7 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
     if chosen:
         chosen[0].check_installed()
         chosen[0].check_student(student.shape)
-        network = chosen[0].build(student, quantize, threads)
+        network = _build(chosen[0], student, quantize, threads)
     elif quantize == NONE:
         network = KerasNetwork(folder)
     else:

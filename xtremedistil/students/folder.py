@@ -245,7 +245,8 @@ def _read_shape(content: Mapping[str, Any], folder: str) -> StudentShape:
     """A described shape, compared with the file of weights before anything of it is built.
 
     Raises:
-        ArtifactError: they have different numbers of weights, or the sizes are no sizes.
+        ArtifactError: they have different numbers of weights, weights of another type, name or
+            shape, or the sizes are no sizes.
     """
     try:
         shape = StudentShape(**content["shape"])
@@ -264,4 +265,26 @@ def _read_shape(content: Mapping[str, Any], folder: str) -> StudentShape:
             f"{path}: {found:,} weights in {files.size(path):,} bytes, which are not those of the "
             f"described student. Received: shape={shape.to_dict()}"
         )
+    expected = _tensors_of(shape, content["head"])
+    for name, wanted in expected.items():
+        if name not in tensors or (*tensors[name]["shape"],) != wanted:
+            raise ArtifactError(
+                f"{path}: the described student has {name} {wanted}. Received: "
+                f"{tensors.get(name, 'no such weights')}"
+            )
+    if not all(t["dtype"] == "F32" for name, t in tensors.items() if name != "__metadata__"):
+        raise ArtifactError(f"{path}: weights are float32. Received: others")
     return shape
+
+
+def _tensors_of(shape: StudentShape, head: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of a student's weights by name, but for those of encoders that know them only once
+    they are built."""
+    tensors = {"embeddings/embeddings": (shape.vocabulary_size, shape.embedding_dim)}
+    width = shape.states_width
+    if shape.heads_on == "projection":
+        tensors["projection/kernel"] = (width, shape.teacher_width)
+        tensors["projection/bias"] = (shape.teacher_width,)
+        width = shape.teacher_width
+    tensors[f"{head}/kernel"], tensors[f"{head}/bias"] = (width, shape.classes), (shape.classes,)
+    return tensors

@@ -33,7 +33,7 @@ def export_in(folder: str) -> Export | None:
     card = os.path.join(folder, CARD)
     described = files.read_json(card) if files.exists(card) else {}
     if isinstance(described, dict) and (name := described.get("export")) is not None:
-        if name not in EXPORTS:
+        if not isinstance(name, str) or name not in EXPORTS:
             raise ArtifactError(
                 f"{card}: this version reads exports as {', '.join(EXPORTS)}. Received: "
                 f"export={name!r}"
