@@ -38,6 +38,7 @@ def test_the_weights_are_those_of_keras():
     for step in range(8):
         reference.apply(gradients(step, tf.convert_to_tensor))
         fused.apply(gradients(step, lambda rows: rows))
+    # 1 - beta_2 is rounded to float32 here and not there: 3e-6 was seen, and weights move by 0.1
     for one, other, start in zip(found, expected, variables(), strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-5)
         assert np.abs(one.numpy() - start.numpy()).max() > 0.1
