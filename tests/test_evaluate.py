@@ -115,3 +115,17 @@ def test_classification_gives_one_class_per_text():
     scores, counts = evaluate(forward, rows, labels, ["en"])
     assert scores["accuracy"]["mean"] == pytest.approx(100)
     assert counts[:, 0].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("limit", "cut"), [(None, None), (10, None), (None, 5)])
+def test_every_sentence_that_was_read_is_told_of(limit, cut):
+    rows, told = sentences(*range(40), *range(200, 20, -7)), []
+    predict(tags_by_id, rows, LABELS, limit, cut, told.append)
+    assert sum(told) == len(rows)
+
+
+def test_every_text_that_was_read_is_told_of():
+    rows, told = sentences(3, 500, 2), []
+    labels = LabelSet(("neg", "pos"), "classification")
+    predict(lambda ids, mask: np.zeros((len(ids), 2), np.float32), rows, labels, 10, 5, told.append)
+    assert sum(told) == 3

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from xtremedistil.experiments.agreement_scores import agreement
 from xtremedistil.experiments.disagreements import find_disagreements, test_examples
 from xtremedistil.experiments.latency import time_run
 from xtremedistil.experiments.run import Run
-from xtremedistil.experiments.scores import RunScores, Scored
+from xtremedistil.experiments.scores import RunScores, Scored, ScoredModels, score_models
 from xtremedistil.report import schema
 from xtremedistil.report.model_card import CARD, model_card
 from xtremedistil.report.schema import RunResults, TeacherResults
@@ -34,18 +34,6 @@ from xtremedistil.students.shape import StudentShape
 _WEIGHED = dict(zip(schema.WEIGHTS, (LABELS, REPRESENTATION, LOGITS), strict=True))
 
 
-@dataclass(frozen=True)
-class _Models:
-    """What the models of a run make of its test set: the teacher, the student, and the student
-    after each step that trains a head, by the step's place. On held-out text without labels the
-    teacher's answers stand for them, and it has no score."""
-
-    test: Ragged
-    teacher: Scored | None
-    student: Scored
-    steps: Mapping[int, Scored]
-
-
 def collect(
     run: Run, step_records: list[dict[str, Any]], target_cost: dict[str, Any]
 ) -> RunResults:
@@ -60,8 +48,8 @@ def collect(
         The content of `results.json`.
     """
     tested = schema.TEST in run.data.prepare_labeled()["splits_from"]
-    scored = _score(run) if tested else None
-    agreeing = None if run.labeled else _score(run, unlabeled=True)
+    scored = score_models(run) if tested else None
+    agreeing = None if run.labeled else score_models(run, unlabeled=True)
     models = scored or agreeing
     folder = run.student.save()
     saved_model = _export(run, folder)
@@ -108,9 +96,11 @@ def collect_teacher(run: Run) -> TeacherResults:
         The content of `results.json`, which says nothing of a student.
     """
     scores = RunScores(run)
+    with progress("scoring the test set", len(scores.test), "sentences") as bar:
+        scored = scores.of_teacher(bar.update)
     results = TeacherResults(
         task=run.config.data.task,
-        teacher=_teacher(run, scores.of_teacher()),
+        teacher=_teacher(run, scored),
         data=_data(run),
         fingerprints=_fingerprints(run, scores.test),
         **_provenance(run),
@@ -134,21 +124,7 @@ def _write_cards(run: Run, results: RunResults, folder: str) -> None:
 # Scoring
 
 
-def _score(run: Run, unlabeled: bool = False) -> _Models:
-    scores = RunScores(run, unlabeled)
-    scored = [i for i, step in enumerate(run.student.plan_steps()) if step.head is not None]
-    what = "comparing with the teacher" if unlabeled else "scoring the test set"
-    with progress(what, 1 + len(scored), "models") as bar:
-        teacher = None if unlabeled else scores.of_teacher()
-        bar.update()
-        of_steps: dict[int, Scored] = {}
-        for number in scored:
-            of_steps[number] = scores.of_steps([number])
-            bar.update()
-    return _Models(scores.test, teacher, scores.of_steps(run.student.final_steps()), of_steps)
-
-
-def _kept(run: Run, models: _Models) -> tuple[float | None, list[float]]:
+def _kept(run: Run, models: ScoredModels) -> tuple[float | None, list[float]]:
     """The share of the teacher's score that the student keeps, in percent, None where the teacher's
     is undefined; and its interval."""
     languages = models.test.sentences["language"]
@@ -203,10 +179,10 @@ def _size_flags(kind: str) -> tuple[str, str]:
 def _steps(
     run: Run,
     records: Sequence[dict[str, Any]],
-    scored: _Models | None,
-    agreeing: _Models | None,
+    scored: ScoredModels | None,
+    agreeing: ScoredModels | None,
 ) -> list[schema.Step]:
-    def measured(models: _Models | None, number: int) -> schema.Score | None:
+    def measured(models: ScoredModels | None, number: int) -> schema.Score | None:
         found = models.steps.get(number) if models else None
         return found and _scores(found)[run.metric_name]
 
@@ -234,7 +210,7 @@ def _history(entries: list[dict[str, Any]]) -> list[schema.Epoch]:
     return parse(list[schema.Epoch], entries, "history:", strict=True)
 
 
-def _unseen_scores(run: Run, models: _Models) -> schema.Unseen:
+def _unseen_scores(run: Run, models: ScoredModels) -> schema.Unseen:
     """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
     sentences = models.test.sentences
     seen = np.zeros(len(sentences["hash"]), bool)

@@ -6,7 +6,7 @@ is ever chosen by it.
 
 import functools
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,15 @@ from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.experiments.run import Run
 from xtremedistil.runtime import files
 from xtremedistil.runtime.parts import Part
-from xtremedistil.scoring.predictions import Forward, Prediction, forward_of, predict, score
+from xtremedistil.runtime.progress import progress
+from xtremedistil.scoring.predictions import (
+    Advance,
+    Forward,
+    Prediction,
+    forward_of,
+    predict,
+    score,
+)
 
 _PREDICTION = "prediction.safetensors"
 
@@ -36,6 +44,50 @@ class Scored:
     scores: dict[str, Any]
     counts: np.ndarray
     classes: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScoredModels:
+    """What the models of a run make of its test set. On held-out text without labels the teacher's
+    answers stand for them, and it has no score.
+
+    Attributes:
+        test: the test set.
+        teacher: None on text without labels.
+        student: after the last step.
+        steps: the student after each step that trains a head, by the step's place.
+    """
+
+    test: Ragged
+    teacher: Scored | None
+    student: Scored
+    steps: Mapping[int, Scored]
+
+
+def score_models(run: Run, unlabeled: bool = False) -> ScoredModels:
+    """Scores every model of a run with all its parts made.
+
+    Args:
+        run: that they are of.
+        unlabeled: as `agreement` of `RunScores`.
+    """
+    steps = [[i] for i, step in enumerate(run.student.plan_steps()) if step.head is not None]
+    final = run.student.final_steps()
+    students = steps if final in steps else [*steps, final]
+    what = "comparing with the teacher" if unlabeled else "scoring the test set"
+    scores = RunScores(run, unlabeled)
+    size, models = len(scores.test), len(students) + (not unlabeled)
+    teacher, found = None, {}
+    with progress(what, models * size, "sentences") as bar:
+        if not unlabeled:
+            teacher = scores.of_teacher(bar.update)
+            bar.update(size - bar.n)  # whose scores an earlier run has found
+        for numbers in students:
+            start = bar.n
+            found[tuple(numbers)] = scores.of_steps(numbers, bar.update)
+            bar.update(start + size - bar.n)
+    of_steps = {number: found[number,] for (number,) in steps}
+    return ScoredModels(scores.test, teacher, found[tuple(final)], of_steps)
 
 
 @dataclass(frozen=True)
@@ -73,14 +125,15 @@ class RunScores:
         cut = run.config.data.max_seq_length
         self.cut = cut if run.config.data.truncate_scoring else None
 
-    def of_teacher(self) -> Scored:
-        """The teacher's scores, or those of one teacher per language, each made first."""
+    def of_teacher(self, advance: Advance) -> Scored:
+        """The teacher's scores, or those of one teacher per language, each made first; `advance` is
+        told of the sentences."""
         run, limit = self.run, self.run.checkpoint.config.max_positions
         if not run.config.teacher.teacher_per_language:
             model = _Model(
                 None, run.parts.teacher, lambda: forward_of(run.teacher.load(), "logits")
             )
-            return self._score("teacher", [model], limit)
+            return self._score("teacher", [model], limit, advance)
 
         def forward(language: str) -> Forward:
             return forward_of(run.teacher.load_of(language), "logits")
@@ -89,10 +142,11 @@ class RunScores:
             _Model(name, run.teacher.make_of(name), functools.partial(forward, name))
             for name in run.teacher.languages()
         ]
-        return self._score("teachers", models, limit)
+        return self._score("teachers", models, limit, advance)
 
-    def of_steps(self, numbers: list[int]) -> Scored:
-        """The scores of the student after a step, or of one student per language."""
+    def of_steps(self, numbers: list[int], advance: Advance) -> Scored:
+        """The scores of the student after a step, or of one student per language; `advance` as in
+        `of_teacher`."""
         student, rows = self.run.student, self.run.data.read_rows()
         steps, parts = student.plan_steps(), student.step_parts()
 
@@ -103,9 +157,11 @@ class RunScores:
             _Model(steps[n].language, parts[n], functools.partial(forward, n)) for n in numbers
         ]
         name = steps[numbers[0]].name if len(numbers) == 1 else "students"
-        return self._score(name, models, None)
+        return self._score(name, models, None, advance)
 
-    def _score(self, name: str, models: list[_Model], limit: int | None) -> Scored:
+    def _score(
+        self, name: str, models: list[_Model], limit: int | None, advance: Advance
+    ) -> Scored:
         """Scores models, each on its language's sentences, or one on all."""
         parts, made_by = self.run.parts, [model.part for model in models]
         if self.agreement:
@@ -116,7 +172,7 @@ class RunScores:
 
         def compute() -> tuple[dict[str, Any], tuple[str, ...]]:
             rows = self.test
-            prediction = self._predict(models, limit)
+            prediction = self._predict(models, limit, advance)
             if len(models) == 1 and models[0].language is not None:
                 rows = rows.take(self._of_language(models[0].language))
             languages = self.run.data.prepare_labeled()["languages"]
@@ -133,19 +189,20 @@ class RunScores:
         number = self.run.data.prepare_labeled()["languages"].index(language)
         return np.flatnonzero(self.test.sentences["language"] == number)
 
-    def _predict(self, models: list[_Model], limit: int | None) -> Prediction:
+    def _predict(self, models: list[_Model], limit: int | None, advance: Advance) -> Prediction:
         """Loads one model after the other: 41 teachers (Table 5) would not fit in memory."""
         labels = self.run.data.read_labels()
         if len(models) == 1:
             language, forward = models[0].language, models[0].load()
             rows = self.test if language is None else self.test.take(self._of_language(language))
-            return predict(forward, rows, labels, limit, self.cut)
+            return predict(forward, rows, labels, limit, self.cut, advance)
         per_piece = labels.task == "ner"
         size = int(self.test.offsets[-1]) if per_piece else len(self.test)
         classes, lost = np.zeros(size, np.int32), 0
         for model in models:
             chosen = self._of_language(model.language)
-            found = predict(model.load(), self.test.take(chosen), labels, limit, self.cut)
+            rows = self.test.take(chosen)
+            found = predict(model.load(), rows, labels, limit, self.cut, advance)
             classes[_pieces_of(self.test, chosen) if per_piece else chosen] = found.classes
             lost += found.words_cut_off
             gc.collect()  # a Keras model lies in a circle of references

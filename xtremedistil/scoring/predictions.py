@@ -24,6 +24,8 @@ from xtremedistil.scoring.metrics import Truth
 
 # (batch, length) int32 full-vocabulary ids, padded with zeros, and their mask -> logits.
 Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# Told how many more sentences have been read.
+Advance = Callable[[int], object]
 BATCH_PIECES = 8192
 _SENTENCES_AT_ONCE = 16384
 
@@ -54,8 +56,16 @@ def forward_of(
     return forward
 
 
+def _untold(number: int) -> None:
+    """An `Advance` for nobody."""
+
+
 def predict_classes(
-    forward: Forward, rows: Ragged, labels: LabelSet, limit: int | None = None
+    forward: Forward,
+    rows: Ragged,
+    labels: LabelSet,
+    limit: int | None = None,
+    advance: Advance = _untold,
 ) -> np.ndarray:
     """The class of each word, at its first piece (NER), or of each text.
 
@@ -64,28 +74,31 @@ def predict_classes(
         rows: encoded sentences with `ids`, and `first` of words.
         labels: decodes; a marker is never chosen.
         limit: pieces that the model can read at once, or None.
+        advance: told of sentences, by the batch.
 
     Returns:
         int32 classes, `(total pieces,)`, where later pieces have O, or `(texts,)`.
     """
     if labels.task == "classification":
-        logits = _forward_all(forward, rows if limit is None else rows.truncate(limit), labels)
+        seen = rows if limit is None else rows.truncate(limit)
+        logits = _forward_all(forward, seen, labels, advance)
         return labels.decode(logits, np.arange(len(rows) + 1))
     out = np.full(rows.offsets[-1], labels.names.index(OUTSIDE), np.int32)
     for start in range(0, len(rows), _SENTENCES_AT_ONCE):  # so that logits take little memory
         some = rows.take(np.arange(start, min(len(rows), start + _SENTENCES_AT_ONCE)))
         places = _first_pieces(some)
         if limit is None or some.lengths.max(initial=0) <= limit:
-            logits = _forward_all(forward, some, labels)[places]
+            logits = _forward_all(forward, some, labels, advance)[places]
         else:
             parts, taken_from, position = windows(some, limit)
             where = parts.offsets[taken_from[places]] + position[places]
-            logits = _forward_all(forward, parts, labels)[where]
+            logits = _forward_all(forward, parts, labels, _untold)[where]
+            advance(len(some))
         out[rows.offsets[start] + places] = labels.decode(logits, _word_offsets(some))
     return out
 
 
-def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray:
+def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet, advance: Advance) -> np.ndarray:
     """Logits, `(total pieces, classes)` or `(texts, classes)`."""
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
     per_piece = labels.task == "ner"
@@ -98,6 +111,7 @@ def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet) -> np.ndarray
             out[where[real]] = logits[real]
         else:
             out[chosen] = logits
+        advance(len(chosen))
     return out
 
 
@@ -142,6 +156,7 @@ def predict(
     labels: LabelSet,
     limit: int | None = None,
     cut: int | None = None,
+    advance: Advance = _untold,
 ) -> Prediction:
     """Predicts, perhaps within the paper's limit on length.
 
@@ -151,15 +166,16 @@ def predict(
         labels: the classes.
         limit: as in `predict_classes`.
         cut: read only so many pieces of each sentence; words beyond count as O.
+        advance: as in `predict_classes`.
     """
     if cut is None or labels.task == "classification":
         seen = rows if cut is None else rows.truncate(cut)
-        return Prediction(predict_classes(forward, seen, labels, limit))
+        return Prediction(predict_classes(forward, seen, labels, limit, advance))
     place = np.arange(rows.offsets[-1]) - np.repeat(rows.offsets[:-1], rows.lengths)
     beyond = (place >= cut - 1) & (np.repeat(rows.lengths, rows.lengths) > cut)
     classes = np.full(rows.offsets[-1], labels.names.index("O"), np.int32)
     short = rows.truncate(cut)
-    found = predict_classes(forward, short, labels, limit)
+    found = predict_classes(forward, short, labels, limit, advance)
     last = np.zeros(len(found), bool)
     last[short.offsets[1:] - 1] = short.lengths < rows.lengths  # the [SEP] that was moved up
     classes[~beyond] = found[~last]
