@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from xtremedistil.benchmark.latency import model_latency
+from xtremedistil.benchmark.latency import LENGTH, model_latency
 from xtremedistil.config import Config
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.sample import vocabulary_dir
@@ -28,7 +28,7 @@ from xtremedistil.runtime.typed_json import parse, to_json
 from xtremedistil.serving.load import open_fastest
 from xtremedistil.students.shape import StudentShape
 from xtremedistil.students.student import LOGIT_HEAD, build_student
-from xtremedistil.teachers.teacher import build_teacher, open_checkpoint
+from xtremedistil.teachers.teacher import Checkpoint, build_teacher, open_checkpoint
 
 
 def time_run(run: Run, folder: str) -> schema.Latency:
@@ -45,9 +45,10 @@ def time_run(run: Run, folder: str) -> schema.Latency:
     # several students, one per language, are not served as one
     form = None if run.strategy.per_language else open_fastest(folder)
     served = {"exported": (form[1], pieces)} if form else {}
-    found = model_latency({schema.TEACHER: teacher, schema.STUDENT: student}, served=served)
-    found["export"] = form and form[0]
-    return _parsed(found)
+    length = _length(run.checkpoint)
+    models = {schema.TEACHER: teacher, schema.STUDENT: student}
+    found = model_latency(models, served=served, length=length)
+    return _parsed({**found, "export": form and form[0], "pieces": length})
 
 
 def time_sweep(folder: str, rounds: int) -> str:
@@ -73,7 +74,7 @@ def time_sweep(folder: str, rounds: int) -> str:
             f"done. Received: {collected.progress}"
         )
     shapes = _shapes(students, done[0])
-    model, pieces, parameters = _teacher(done)
+    checkpoint, model, parameters = _teacher(done)
     distinct = {str(shape): shape for shape in shapes.values()}
     models = {
         name: (build_student(shape, dropout=0.0), shape.vocabulary_size, LOGIT_HEAD)
@@ -81,13 +82,15 @@ def time_sweep(folder: str, rounds: int) -> str:
     }
     with run_lock(folder):
         by_batch = {1: rounds, 32: max(1, rounds * 3 // 10)}
-        found = model_latency({schema.TEACHER: (model, pieces, "logits"), **models}, by_batch)
-        teacher = {schema.TEACHER: found[schema.TEACHER]}
+        teacher = model, checkpoint.config.vocabulary_size, "logits"
+        length = _length(checkpoint)
+        found = model_latency({schema.TEACHER: teacher, **models}, by_batch, length=length)
+        same = {schema.TEACHER: found[schema.TEACHER], "pieces": length}
         runs = {
             id: schema.Timed(
                 parameters=shape.deployed_parameters,
                 compression=parameters / shape.deployed_parameters,
-                latency=_parsed({**teacher, schema.STUDENT: found[str(shape)]}),
+                latency=_parsed({**same, schema.STUDENT: found[str(shape)]}),
             )
             for id, shape in shapes.items()
         }
@@ -121,8 +124,13 @@ def _shapes(results: Sequence[Result], done: Result) -> dict[str, StudentShape]:
     return shapes
 
 
-def _teacher(done: Sequence[Result]) -> tuple[keras.Model, int, int]:
-    """The teacher of these runs, its pieces and its parameters."""
+def _length(teacher: Checkpoint) -> int:
+    """Pieces of the sentences that are timed: a teacher may have fewer positions."""
+    return min(LENGTH, teacher.config.max_positions)
+
+
+def _teacher(done: Sequence[Result]) -> tuple[Checkpoint, keras.Model, int]:
+    """What the teacher of these runs is made from, the teacher, and its parameters."""
     names = {result.flags["teacher"] for result in done}
     if len(names) > 1:
         raise ArtifactError(
@@ -133,4 +141,4 @@ def _teacher(done: Sequence[Result]) -> tuple[keras.Model, int, int]:
     checkpoint = open_checkpoint(config.teacher, first.task, vocabulary_dir())
     labels = LabelSet(tuple(first.data.labels), first.task)
     model = build_teacher(checkpoint.family, checkpoint.config, labels)
-    return model, checkpoint.config.vocabulary_size, first.teacher.parameters
+    return checkpoint, model, first.teacher.parameters

@@ -203,7 +203,7 @@ def _speed(results: RunResults) -> Iterator[str]:
     where += f", {hardware.cores} cores" if hardware.cores else ""
     where += f", {', '.join(hardware.gpus)}" if hardware.gpus else ""
     yield "Speed\n-----\n"
-    yield f"Milliseconds (median), 32 pieces a text, plain TensorFlow, on {where}:\n"
+    yield f"Milliseconds (median), {timed.pieces} pieces a text, plain TensorFlow, on {where}:\n"
     yield "| texts at once | teacher | student |\n|---|---|---|"
     for size, timing in timed.student.items():
         other = timed.teacher.get(size)

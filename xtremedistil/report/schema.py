@@ -211,13 +211,14 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Timings by batch, such as `batch_32`, of sentences of 32 pieces: both models in plain
+    """Timings by batch, such as `batch_32`, of sentences of so many pieces: both models in plain
     TensorFlow, and the student in the fastest form that this machine can serve, named `export`."""
 
     teacher: dict[str, Timing]
     student: dict[str, Timing]
     exported: dict[str, Timing] | None = None
     export: str | None = None
+    pieces: int = 32
 
 
 @dataclass(frozen=True, kw_only=True)

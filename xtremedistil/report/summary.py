@@ -58,7 +58,8 @@ def _latency(latency: Latency) -> list[str]:
     forms = {"in plain TensorFlow": latency.student}
     if latency.exported:
         forms = {f"as exported ({latency.export})": latency.exported} | forms
-    lines = ["latency      a batch of sentences of 32 wordpieces, teacher in plain TensorFlow"]
+    what = f"a batch of sentences of {latency.pieces} wordpieces"
+    lines = [f"latency      {what}, teacher in plain TensorFlow"]
     for name, form in forms.items():
         for size, batch in latency.teacher.items():
             mine = form[size].median

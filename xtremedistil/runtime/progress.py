@@ -25,12 +25,12 @@ class _Nested:
     """Progress of a part, shown at the end of the line of the whole."""
 
     def __init__(self, label: str, total: int | None, done: int, iterable: Iterable | None):
-        self.label, self.total, self.done, self.iterable = label, total, done, iterable
+        self.label, self.total, self.n, self.iterable = label, total, done, iterable
         self.update(0)
 
     def update(self, number: int = 1) -> None:
-        self.done += number
-        share = f" {100 * self.done // self.total}%" if self.total else ""
+        self.n += number
+        share = f" {100 * self.n // self.total}%" if self.total else ""
         bar, name, reached = _outer[-1]
         bar.set_postfix_str(f"{name}: {self.label}{share}", refresh=False)
         bar.update(reached() - bar.n)
