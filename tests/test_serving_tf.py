@@ -3,14 +3,13 @@ and the files that start a server."""
 
 import pathlib
 import runpy
-from concurrent import futures
 
-import grpc
 import pytest
 import serving_messages
 import tensorflow as tf
 import yaml
 from native.students import save_student
+from serving_server import serving
 
 import xtremedistil
 from xtremedistil.serving.graph.saved_model import export_saved_model
@@ -35,33 +34,8 @@ def messages():
 
 @pytest.fixture
 def address(folders, messages):
-    """A gRPC server that answers Predict by the SavedModel's signatures, as TF Serving does."""
-    loaded = tf.saved_model.load(folders[1])
-    answer_kind = messages["PredictResponse"]
-
-    def predict(request, context):
-        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-        run = loaded.signatures[request.model_spec.signature_name]
-        found = run(**{name: tf.constant(value) for name, value in inputs.items()})
-        answer = answer_kind()
-        for name, value in found.items():
-            answer.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
-        return answer
-
-    method = grpc.unary_unary_rpc_method_handler(
-        predict,
-        request_deserializer=messages["PredictRequest"].FromString,
-        response_serializer=answer_kind.SerializeToString,
-    )
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    service = "tensorflow.serving.PredictionService"
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(service, {"Predict": method}),)
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"127.0.0.1:{port}"
-    server.stop(None)
+    with serving(folders[1], messages) as address:
+        yield address
 
 
 def test_the_documented_client_finds_what_python_finds(folders, messages, address, monkeypatch):
