@@ -18,6 +18,7 @@ soak:
 	$(LONG) tests/soak/run_kernels.py --students=500
 	$(LONG) tests/soak/fuzz_native.py --cases=10000
 	$(LONG) tests/soak/trouble_demo.py --requests=10000
+	$(LONG) tests/soak/trouble_grpc.py --requests=10000
 	$(LONG) tests/soak/separate_environment.py
 	test -z "$(VOCABULARY)" || $(LONG) tests/soak/compare_tokenizers.py --data=$(DATA) \
 		--vocabulary=$(VOCABULARY)

@@ -12,7 +12,8 @@ def tag(address, texts, model="student", seconds=10):
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model, "tag"
     request.inputs["texts"].CopyFrom(tf.make_tensor_proto(texts))
-    with grpc.insecure_channel(address) as channel:
+    # gRPC takes 4 MB of an answer unless told otherwise: some 140,000 words
+    with grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)]) as channel:
         predict = channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
             request_serializer=predict_pb2.PredictRequest.SerializeToString,

@@ -132,7 +132,7 @@ def run(requests: int, seed: int) -> dict[str, int]:
         export_saved_model(student, saved_model)
         with (
             serving(saved_model, messages, threads=8) as address,
-            grpc.insecure_channel(address) as channel,
+            grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)]) as channel,
         ):
             good = made.of("tag", texts=[GOOD])
             code, expected = send(channel, address, "good", good)
