@@ -71,6 +71,11 @@ def test_results_hold_what_others_rely_on(finished):
     assert set(results["latency"]["student"]) == {"batch_1", "batch_32"}
     assert results["unseen"]["sentences"] == 80
     assert results["peak_memory_bytes"] > 1e8
+    parts = results["parts"].values()
+    assert all(part["processor_seconds"] > 0 for part in parts)
+    assert results["processor_seconds"] == pytest.approx(
+        sum(part["processor_seconds"] for part in parts)
+    )
     assert results["versions"]["tensorflow"]
     assert results["config"]["distillation"]["strategy"] == "D4.2"
 

@@ -76,6 +76,7 @@ def collect(
         example=_example(run, saved_model) if saved_model else None,
         parts=parts,
         seconds=sum(part.seconds for part in parts.values()),
+        processor_seconds=sum(part.processor_seconds or 0 for part in parts.values()),
         peak_memory_bytes=max(part.peak_memory_bytes for part in parts.values()),
         fingerprints=_fingerprints(run, models.test) | _student_fingerprints(run),
         idle_flags=_idle_flags(run),
@@ -194,6 +195,7 @@ def _steps(
             trained=list(step.trained),
             newest=step.newest,
             seconds=record["seconds"],
+            processor_seconds=record.get("processor_seconds"),
             peak_memory_bytes=record["peak_memory_bytes"],
             best_epoch=record["best_epoch"],
             history=_history(record["history"]),
@@ -271,7 +273,9 @@ def _parts(
     }
     return {
         name: schema.Cost(
-            seconds=record.get("seconds", 0), peak_memory_bytes=record.get("peak_memory_bytes", 0)
+            seconds=record.get("seconds", 0),
+            processor_seconds=record.get("processor_seconds"),
+            peak_memory_bytes=record.get("peak_memory_bytes", 0),
         )
         for name, record in records.items()
     }

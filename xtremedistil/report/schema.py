@@ -65,6 +65,7 @@ class Scores(Metric):
     recall_per_class: dict[str, float] | None = None
     words_cut_off: int | None = None
     seconds: float | None = None
+    processor_seconds: float | None = None
     peak_memory_bytes: float | None = None
 
 
@@ -153,6 +154,7 @@ class Step(Metric):
     waiting_seconds: float | None
     constant_loss: float | None
     trained: list[str] | None = None
+    processor_seconds: float | None = None
     peak_memory_bytes: float | None = None
     agreement: Score | None = None
 
@@ -231,9 +233,16 @@ class AnsweredExample:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a part of a run cost."""
+    """What a part of a run cost.
+
+    Attributes:
+        seconds: by the clock.
+        processor_seconds: over all cores; of a part that was taken up again, since then.
+        peak_memory_bytes: of the run's process.
+    """
 
     seconds: float
+    processor_seconds: float | None = None
     peak_memory_bytes: float
 
 
@@ -288,6 +297,7 @@ class RunResults(TeacherResults):
     saved_model: str | None
     example: AnsweredExample | None
     parts: dict[str, Cost] = field(default_factory=dict)
+    processor_seconds: float | None = None
     peak_memory_bytes: float | None = None
     idle_flags: list[str] | None = None
     agreement: Agreement | None = None

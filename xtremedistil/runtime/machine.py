@@ -17,13 +17,15 @@ _HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 @contextlib.contextmanager
 def measured(cost: dict[str, float]) -> Iterator[None]:
-    """Puts `seconds` and `peak_memory_bytes` of the block into `cost`."""
+    """Puts `seconds`, `processor_seconds` (of this process and of those that it started and that
+    have ended) and `peak_memory_bytes` of the block into `cost`."""
     _reset_peak()
-    start = time.monotonic()
+    start, worked = time.monotonic(), sum(os.times()[:4])
     try:
         yield
     finally:
         cost["seconds"] = time.monotonic() - start
+        cost["processor_seconds"] = sum(os.times()[:4]) - worked
         cost["peak_memory_bytes"] = peak_memory()
 
 
