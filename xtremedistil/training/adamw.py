@@ -14,8 +14,8 @@ import tensorflow as tf
 class FusedAdamW(keras.optimizers.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), and the weights of Keras's.
 
-    A gradient of a table's rows is summed by row before it is clipped and squared, as of a dense
-    variable and as on several devices; Keras squares what each position of a batch gives by itself.
+    A gradient of a table's rows is summed by row before it is squared, as of a dense variable and
+    as on several devices; Keras squares what each position of a batch gives by itself.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class FusedAdamW(keras.optimizers.Adam):
         schedule: of the learning rate.
         decay: each step takes `rate * decay` of a weight from it.
         undecayed: names of variables, such as "bias", of which it does not.
-        clip_norm: of all gradients together, at the most.
+        clip_norm: of all gradients together, at the most; who trains clips (`OneDevice.clip`).
         kwargs: `beta_1`, `beta_2`, `epsilon`.
         """
         super().__init__(schedule, **kwargs)
@@ -42,10 +42,7 @@ class FusedAdamW(keras.optimizers.Adam):
         trainable_variables: Sequence[keras.Variable] | None = None,
     ) -> None:
         """One update of all variables."""
-        dense = [tf.convert_to_tensor(gradient) for gradient in grads]
-        if self.clip_norm is not None:
-            dense, _ = tf.clip_by_global_norm(dense, self.clip_norm)
-        super().apply(dense, trainable_variables)
+        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor) -> None:
         """One update of a variable."""

@@ -35,9 +35,20 @@ class OneDevice:
         """The sum of tensors over the devices."""
         return values
 
+    def part(self, value: tf.Tensor) -> tf.Tensor:
+        """One of the equal parts, for each device, of what all of them know."""
+        return value
+
     def clip(self, gradients: list, optimizer: keras.optimizers.Optimizer) -> list:
-        """Gradients that the optimizer may clip by their norm."""
-        return gradients
+        """This device's part of the gradients of all, clipped by the norm of their sum where the
+        optimizer has a `clip_norm`: an optimizer itself sees them before they are added up."""
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        if getattr(inner, "clip_norm", None) is None:
+            return gradients
+        limit = optimizer.scale_loss(tf.constant(inner.clip_norm))
+        whole = [tf.convert_to_tensor(gradient) for gradient in self.sum(gradients)]
+        clipped, _ = tf.clip_by_global_norm(whole, limit)
+        return [self.part(gradient) for gradient in clipped]
 
     def function(self, step: Callable, **options: Any) -> Callable:
         """A step as a graph, to be called with whole batches."""
@@ -45,7 +56,7 @@ class OneDevice:
 
 
 class ManyDevices(OneDevice):
-    """Devices of a strategy; `share`, `of_mean`, `sum` and `clip` are called on each of them."""
+    """Devices of a strategy; all but `function` is called on each of them."""
 
     def __init__(self, strategy: tf.distribute.Strategy):
         self.strategy = strategy
@@ -78,17 +89,8 @@ class ManyDevices(OneDevice):
     def sum(self, values: Any) -> Any:
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    def clip(self, gradients: list, optimizer: keras.optimizers.Optimizer) -> list:
-        """An optimizer clips before it adds gradients up: where they are clipped by their norm,
-        they are added up and clipped here, and each device hands in an equal part of the sum."""
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        if getattr(inner, "clip_norm", None) is None:
-            return gradients
-        limit = optimizer.scale_loss(tf.constant(inner.clip_norm))
-        whole = [tf.convert_to_tensor(gradient) for gradient in self.sum(gradients)]
-        clipped, _ = tf.clip_by_global_norm(whole, limit)
-        devices = tf.distribute.get_replica_context().num_replicas_in_sync
-        return [gradient / devices for gradient in clipped]
+    def part(self, value: tf.Tensor) -> tf.Tensor:
+        return value / tf.distribute.get_replica_context().num_replicas_in_sync
 
     def function(self, step: Callable, **options: Any) -> Callable:
         def on_all(batches: Batches) -> Any:
