@@ -158,7 +158,8 @@ class DataConfig(Checked):
     vocabulary_transfer: int = option(
         0,
         "Transfer sentences per language that decide the student's vocabulary, so that runs with "
-        "smaller transfer sets compare (0: the transfer set's own).",
+        "smaller transfer sets compare. It counts only where it is above --transfer_per_language "
+        "(0, or below it: the transfer set's own).",
         low=0,
         decides=("vocabulary",),
         by_value=False,

@@ -76,7 +76,7 @@ def collect(
         example=_example(run, saved_model) if saved_model else None,
         parts=parts,
         seconds=sum(part.seconds for part in parts.values()),
-        processor_seconds=sum(part.processor_seconds or 0 for part in parts.values()),
+        processor_seconds=_sum_known([part.processor_seconds for part in parts.values()]),
         peak_memory_bytes=max(part.peak_memory_bytes for part in parts.values()),
         fingerprints=_fingerprints(run, models.test) | _student_fingerprints(run),
         idle_flags=_idle_flags(run),
@@ -271,14 +271,17 @@ def _parts(
         "targets": target_cost,
         **{step.name: vars(step) for step in steps},
     }
+    nothing = dict.fromkeys(("seconds", "processor_seconds", "peak_memory_bytes"), 0)
+    costs = {name: record if "seconds" in record else nothing for name, record in records.items()}
     return {
-        name: schema.Cost(
-            seconds=record.get("seconds", 0),
-            processor_seconds=record.get("processor_seconds"),
-            peak_memory_bytes=record.get("peak_memory_bytes", 0),
-        )
-        for name, record in records.items()
+        name: schema.Cost(**{kind: cost.get(kind) for kind in nothing})
+        for name, cost in costs.items()
     }
+
+
+def _sum_known(values: Sequence[float | None]) -> float | None:
+    """A sum, or None where a part of it is not known."""
+    return None if None in values else sum(values)
 
 
 # Where the numbers come from

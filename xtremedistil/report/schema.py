@@ -281,6 +281,7 @@ class RunResults(TeacherResults):
         compression: the teacher's parameters over the student's.
         unknown_piece_rate: percent of the test set's pieces that the student's vocabulary lacks.
         parts: what each part of the run cost, by name.
+        processor_seconds: of all of them; None where an older version made one.
         idle_flags: those that do nothing in this run.
     """
 

@@ -43,10 +43,11 @@ def summary(results: RunResults) -> str:
         lines.append(f"SavedModel   {results.saved_model}")
     if results.example:
         lines += ["", *_example(results.example)]
-    worked = results.processor_seconds or 0
+    worked = results.processor_seconds
+    cores = "" if worked is None else f" ({worked / 60:.1f} of processor time)"
     lines += [
         "",
-        f"{results.seconds / 60:.1f} minutes ({worked / 60:.1f} of processor time), "
+        f"{results.seconds / 60:.1f} minutes{cores}, "
         f"{results.peak_memory_bytes / 2**30:.1f} GiB at the peak.",
         "",
         *_next(results),
