@@ -4,24 +4,20 @@ is bounded.
 PYTHONPATH=.:tests python tests/soak/trouble_demo.py --requests=10000 --seed=0
 """
 
-import argparse
-import collections
 import re
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from native.students import save_student
+from soak.at_once import count_ends, main
 
 from xtremedistil.runtime.machine import peak_memory
 from xtremedistil.serving.demo import MAX_REQUEST_BYTES, Demo, make_server
 from xtremedistil.serving.load import load
 
-AT_ONCE = 64
 MEMORY = 600 << 20  # bytes that all requests together may add
 SECONDS = 2.0  # that the server waits for a request
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
@@ -122,16 +118,12 @@ def run(requests: int, seed: int) -> dict[str, int]:
         thread.start()
         before = peak_memory()
 
-        def ends_of(share: Iterable[int]) -> collections.Counter[str]:
-            made = (make_request(np.random.default_rng([seed, number])) for number in share)
-            return collections.Counter(send(server.server_address, *one) for one in made)
+        def end_of(number: int) -> str:
+            request = make_request(np.random.default_rng([seed, number]))
+            return send(server.server_address, *request)
 
         try:
-            # Each thread makes a request when it sends it: all of them at once are the memory of
-            # the client, and grow with their number.
-            shares = [range(first, requests, AT_ONCE) for first in range(AT_ONCE)]
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                counts = sum(pool.map(ends_of, shares), collections.Counter())
+            counts = count_ends(requests, end_of)
             request = b"POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\ntext=Anna"
             assert send(server.server_address, request, "whole") == "200"
         finally:
@@ -146,16 +138,5 @@ def run(requests: int, seed: int) -> dict[str, int]:
     return dict(sorted(counts.items())) | {"megabytes": round(grown / 1e6)}
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    start = time.monotonic()
-    counts = run(arguments.requests, arguments.seed)
-    print(counts, f"{time.monotonic() - start:.0f} s")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, run)

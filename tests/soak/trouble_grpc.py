@@ -4,14 +4,9 @@ good texts among them get the answer that they always get, and memory is bounded
 PYTHONPATH=.:tests python tests/soak/trouble_grpc.py --requests=10000 --seed=0
 """
 
-import argparse
-import collections
 import os
 import socket
 import tempfile
-import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -19,11 +14,11 @@ import serving_messages
 import tensorflow as tf
 from native.students import save_student
 from serving_server import METHOD, serving
+from soak.at_once import count_ends, main
 
 from xtremedistil.runtime.machine import peak_memory
 from xtremedistil.serving.graph.saved_model import export_saved_model
 
-AT_ONCE = 64
 MEMORY = 1500 << 20  # bytes that all requests together may add: 64 texts of 100,000 words each
 GOOD = b"Marie Curie was born in Warsaw."
 TEXTS = (b"", b"a " * 50_000, b"x" * 300_000, b"\xff\xfe\x00", "東京 (Anna)".encode(), b"\x00" * 99)
@@ -139,18 +134,13 @@ def run(requests: int, seed: int) -> dict[str, int]:
             assert code is Codes.OK
             before = peak_memory()
 
-            def ends_of(share: Iterable[int]) -> collections.Counter[tuple[str, object]]:
-                counts: collections.Counter[tuple[str, object]] = collections.Counter()
-                for number in share:
-                    what, request = made.make(np.random.default_rng([seed, number]))
-                    code, answer = send(channel, address, what, request)
-                    assert answer == expected or what != "good", (number, code)
-                    counts[what, code] += 1
-                return counts
+            def end_of(number: int) -> tuple[str, object]:
+                what, request = made.make(np.random.default_rng([seed, number]))
+                code, answer = send(channel, address, what, request)
+                assert answer == expected or what != "good", (number, code)
+                return what, code
 
-            shares = [range(first, requests, AT_ONCE) for first in range(AT_ONCE)]
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                counts = sum(pool.map(ends_of, shares), collections.Counter())
+            counts = count_ends(requests, end_of)
             assert send(channel, address, "good", good) == (Codes.OK, expected)
     odd = {end for end in counts if end[1] is not None and end[1] not in ENDS[end[0]]}
     assert not odd, odd
@@ -160,17 +150,5 @@ def run(requests: int, seed: int) -> dict[str, int]:
     return dict(sorted(named.items())) | {"megabytes": round(grown / 1e6)}
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    start = time.monotonic()
-    counts = run(arguments.requests, arguments.seed)
-    print(*(f"{end}: {number}" for end, number in counts.items()), sep="\n")
-    print(f"{time.monotonic() - start:.0f} s")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, run)
