@@ -127,7 +127,7 @@ RUNS = [
 def test_a_whole_run_and_its_exports(tmp_path, monkeypatch, family, tokenizer, scheme, export):
     """With a ready-made teacher whose labels are of a scheme that the data is not of."""
     timings = {who: {"batch_1": {"median": 1.0}} for who in ("teacher", "student")}
-    monkeypatch.setattr(latency, "model_latency", lambda models, served: dict(timings))
+    monkeypatch.setattr(latency, "model_latency", lambda models, **_: dict(timings))
     tags = [scheme.tag(role, name) for name in TYPES_OF_DATA for role in "BIES"]
     labels = LabelSet(tuple(dict.fromkeys(["O", *tags])))
     assert labels.scheme is scheme
