@@ -67,6 +67,14 @@ def test_the_vocabulary_is_what_the_data_uses_and_the_special_pieces():
     assert set(rows[[5, 6, 8, 13]]) == {1}  # what it lacks is unknown to it
 
 
+def test_pieces_that_occur_too_seldom_are_unknown():
+    counts = np.zeros(len(RULES.vocabulary), int)
+    counts[[5, 7, 14]] = 1, 2, 3
+    assert student_pieces(RULES, counts, 2).tolist() == [0, 1, 2, 3, 4, 7, 14]
+    assert student_pieces(RULES, counts, 3).tolist() == [0, 1, 2, 3, 4, 14]
+    assert student_pieces(RULES, counts, 4).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_ppa_removes_the_mean_and_the_top_directions_before_and_after():
     rng = np.random.default_rng(0)
     common = rng.normal(size=(1, 12)) * 20

@@ -321,6 +321,20 @@ def test_a_smaller_transfer_set_can_keep_the_vocabulary_of_a_larger_one(data, tm
     assert kept.data.prepare_transfer()["sentences"] == 620 + 60  # which validate
 
 
+def test_rare_pieces_can_share_the_unknown_row(data, finished, tmp_path):
+    for part in ("teacher", "data"):
+        shutil.copytree(finished[0] / part, tmp_path / "out" / part)
+    every = Run(small(data, tmp_path / "out"))
+    often = Run(small(data, tmp_path / "out", vocabulary_min_count=3))
+    kept = len(often.data.read_pieces())
+    assert kept < len(every.data.read_pieces())
+    model = often.student.build()
+    assert model.get_layer("embeddings").get_weights()[0].shape == (kept, 16)
+    rare = np.setdiff1d(every.data.read_pieces(), often.data.read_pieces())
+    unknown = often.data.read_rows()[often.checkpoint.tokenizer.special_ids.unknown]
+    assert set(often.data.read_rows()[rare]) == {unknown}
+
+
 def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
     for part in ("teacher", "data"):
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)

@@ -83,6 +83,7 @@ CASES = {
         STEPS | {"vectors"},
         {"embeddings": "glove", "vector_file": "VECTORS"},
     ),
+    "vocabulary_min_count": (2, STEPS | {"vectors"}, GLOVE),
     "projection": ("linear", STEPS, {}),
     "heads_on": ("states", STEPS, {}),
     "strategy": ("D4.2", LOGITS_STEP, {}),

@@ -53,6 +53,15 @@ class StudentConfig(Checked):
         decides=("vectors", "steps"),
         by_value=False,
     )
+    vocabulary_min_count: int = option(
+        1,
+        "How often a piece must occur in the text that decides the student's vocabulary to have a "
+        "row in its table; rarer ones share the unknown piece's: a smaller model. 1: every piece "
+        "that occurs.",
+        low=1,
+        decides=("vectors", "steps"),
+        added_later=True,
+    )
     projection: str = option(
         "gelu",
         "Activation of the projection to the teacher's width. linear: a faster student, since it "

@@ -130,7 +130,9 @@ class RunData:
         else:
             self._prepare(self._parts.vocabulary, self._run.config.data.vocabulary_transfer)
         usage = files.read_bytes(self._parts.vocabulary.path(USAGE))
-        return student_pieces(self._tokenizer, safetensors.numpy.load(usage)["counts"])
+        counts = safetensors.numpy.load(usage)["counts"]
+        least = self._run.config.student.vocabulary_min_count
+        return student_pieces(self._tokenizer, counts, least)
 
     @once
     def read_rows(self) -> np.ndarray:

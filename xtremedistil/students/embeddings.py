@@ -9,18 +9,19 @@ SVD, SVD_PRETRAINED, TEACHER, RANDOM = "svd", "svd-pretrained", "teacher", "rand
 PPA = {"ppa-14": 14, "ppa-17": 17}
 
 
-def student_pieces(tokenizer: Tokenizer, counts: np.ndarray) -> np.ndarray:
-    """The pieces that a student has embeddings for: those that its data uses, and the special
-    tokens.
+def student_pieces(tokenizer: Tokenizer, counts: np.ndarray, min_count: int = 1) -> np.ndarray:
+    """The pieces that a student has embeddings for: those that its data uses often enough, and the
+    special tokens.
 
     Args:
         tokenizer: the full vocabulary.
         counts: `(full vocabulary,)`: how often each piece occurs in labeled and transfer data.
+        min_count: how often it must.
 
     Returns:
         `(V,)` int32 ids in the full vocabulary, padding first, then ascending.
     """
-    used = np.flatnonzero(counts)
+    used = np.flatnonzero(counts >= min_count)
     others = np.setdiff1d(np.union1d(used, tokenizer.special_ids.all), [PADDING])
     return np.concatenate([[PADDING], others]).astype(np.int32)
 
