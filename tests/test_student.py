@@ -5,9 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from xtremedistil.config import StudentConfig
 from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.students.layers import RowEmbedding
 from xtremedistil.students.registry import KINDS
 from xtremedistil.students.student import (
     LABEL_HEAD,
@@ -175,3 +177,19 @@ def test_shapes_that_no_student_has(wrong, message):
 def test_every_name_of_the_flag_is_a_kind():
     (field,) = (f for f in dataclasses.fields(StudentConfig) if f.name == "student")
     assert field.metadata["choices"] == tuple(KINDS)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_step_reads_of_the_table_what_its_batch_holds(policy):
+    ids = np.array([[3, 1, 0], [3, 3, 2]], np.int32)
+    ours, kerass = RowEmbedding(5, 4, dtype=policy), keras.layers.Embedding(5, 4, dtype=policy)
+    expected = kerass(ids)
+    ours.build()
+    ours.set_weights(kerass.get_weights())
+    traced = tf.function(ours.call).get_concrete_function(tf.TensorSpec((None, None), tf.int32))
+    kinds = {operation.type for operation in traced.graph.get_operations()}
+    assert "ResourceGather" in kinds
+    assert "ReadVariableOp" not in kinds
+    found = ours(ids)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 
 
@@ -42,6 +43,23 @@ class SeededLayers:
         """A dense layer on `(..., width)`, which gives `(..., units)`."""
         start = self.start()
         return layers.Dense(units, activation, kernel_initializer=start, name=name, dtype=dtype)(x)
+
+
+@keras.saving.register_keras_serializable("xtremedistil")
+class RowEmbedding(layers.Embedding):
+    """Keras's embedding, which reads no more of its table than a batch's rows.
+
+    Keras's own reads the whole variable first. TensorFlow hands that out as it lies, until
+    something gathers from the variable or scatters into it, as `LazyAdam` does: from then on every
+    such read is a copy of the table, and its memory comes fresh from the system.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        # no cast of the variable, which would read all of it; `call` casts the rows
+        super().__init__(*args, **{"autocast": False} | kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.cast(tf.gather(self.embeddings.value, inputs), self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("xtremedistil")

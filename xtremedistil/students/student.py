@@ -8,10 +8,9 @@ projection only if the head reads it.
 
 import keras
 import numpy as np
-from keras import layers
 
 from xtremedistil.students.kind import EncoderInputs
-from xtremedistil.students.layers import SeededLayers, gelu
+from xtremedistil.students.layers import RowEmbedding, SeededLayers, gelu
 from xtremedistil.students.shape import StudentShape
 
 # From the top of the network to the bottom: the order of gradual unfreezing (Section 5.3).
@@ -39,7 +38,7 @@ def build_student(
     seeds = iter(np.random.SeedSequence(seed).generate_state(256))
     make = SeededLayers(lambda: int(next(seeds)), dropout)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    table = layers.Embedding(
+    table = RowEmbedding(
         shape.vocabulary_size,
         shape.embedding_dim,
         embeddings_initializer=make.start(keras.initializers.RandomNormal),
