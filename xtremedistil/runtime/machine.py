@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 _ARENA_MAX = -8  # of glibc's mallopt
 _TUNABLES = "GLIBC_TUNABLES"
-_LARGE_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608"
+_LARGE_PAGES = (
+    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608:"
+    "glibc.malloc.trim_threshold=67108864"
+)
 _FIRST_GLIBC = (2, 35)  # that knows the first of these
 _HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 
@@ -58,11 +61,15 @@ def _status(name: str) -> int:
 
 def take_large_pages() -> None:
     """Starts this program again, as the same process, with glibc set to ask for memory in pages of
-    2 MB and to give blocks of 8 MB back at once; for the first act of a program that trains.
+    2 MB, to give blocks of 8 MB back at once, and to keep up to 64 MB that lie free at the heap's
+    end; for the first act of a program that trains.
 
     A step of training takes and frees hundreds of megabytes. In pages of 4 kB a quarter of its time
     can go into the system's handing them out, and what lies free in the heap in between grows with
-    the number of steps. glibc reads these settings only when a process begins. Nothing happens
+    the number of steps. And once the size of blocks that are given back is set, glibc would by
+    itself keep 128 kB at the heap's end, and each step would give back and take tens of megabytes
+    anew (a quarter of a small student's step). glibc reads these settings only when a process
+    begins. Nothing happens
     where the user has settings of glibc's, or where glibc is older or pages of 2 MB are not to be
     had, since blocks would then be given back at the cost of 4 kB pages.
     """
