@@ -21,7 +21,6 @@ from xtremedistil.students.bundle import Bundle
 from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, reduce_table
 from xtremedistil.students.student import StudentShape, build_student, deployed
 from xtremedistil.students.vectors import fill_missing
-from xtremedistil.teachers.teacher import word_table
 from xtremedistil.training.task import LoopOptions
 
 # The development score of a head, on a language's sentences or on all.
@@ -89,9 +88,7 @@ class RunStudent:
         elif student.embeddings == RANDOM:
             return model
         else:
-            pretrained = student.embeddings == SVD_PRETRAINED
-            teacher = self._teacher.load_untuned() if pretrained else self._teacher.load()
-            table = word_table(teacher)
+            table = self._teacher.read_table(tuned=student.embeddings != SVD_PRETRAINED)
             reduced = reduce_table(student.embeddings, table, shape.embedding_dim)
             start = reduced[self._data.read_pieces()]
         model.get_layer("embeddings").set_weights([start])

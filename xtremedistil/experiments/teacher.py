@@ -12,7 +12,13 @@ from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
-from xtremedistil.teachers.teacher import load_teacher, read_table, save_teacher, word_table
+from xtremedistil.teachers.teacher import (
+    Checkpoint,
+    load_teacher,
+    read_table,
+    save_teacher,
+    word_table,
+)
 from xtremedistil.teachers.used_pieces import UsedPieces
 from xtremedistil.training.loop import STATE_FILE
 from xtremedistil.training.task import LoopOptions
@@ -87,14 +93,29 @@ class RunTeacher:
             return load_teacher(self._run.checkpoint, self._data.read_labels(), layer)
         return self._load_tuned(self._run.parts.teacher, layer)
 
+    def read_table(self, tuned: bool) -> np.ndarray:
+        """`(V, D)` float32: the embedding of each piece, padding first. Where it lies in a file, no
+        model is built for it: of a large teacher, TensorFlow would keep a gigabyte afterwards.
+
+        Args:
+            tuned: of the fine-tuned teacher, not of the checkpoint that it began as.
+        """
+        if tuned and not self._run.ready_teacher:
+            return read_table(self._tuned(self._run.parts.teacher))
+        if self._run.checkpoint.folder is None:
+            return word_table(self.load_untuned())
+        return read_table(self._run.checkpoint)
+
     def load_of(self, language: str) -> keras.Model:
         """The fine-tuned teacher of one language."""
         return self._load_tuned(self._run.parts.teacher_of(language), None)
 
     def _load_tuned(self, part: Part, layer: int | None) -> keras.Model:
+        return load_teacher(self._tuned(part), self._data.read_labels(), layer)
+
+    def _tuned(self, part: Part) -> Checkpoint:
         labels = self._data.read_labels()
-        tuned = dataclasses.replace(self._run.checkpoint, folder=part.folder, labels=labels)
-        return load_teacher(tuned, labels, layer)
+        return dataclasses.replace(self._run.checkpoint, folder=part.folder, labels=labels)
 
 
 def loop_options(run: Opened, part: Part) -> LoopOptions:
