@@ -102,7 +102,7 @@ CASES = {
     "representation_epochs": ((2,), STEPS, {}),
     "logit_epochs": ((3,), LOGITS_STEP, {}),
     "label_epochs": ((3,), LABELS_STEP, {}),
-    "select_by": ("metric", STEPS, {}),
+    "select_by": ("label-metric", LABELS_STEP, {}),
     "transfer_validation": (20, TRANSFER, {}),
     "output_dir": ("elsewhere", NOTHING, {}),
     "stage": ("2", NOTHING, {}),

@@ -127,3 +127,13 @@ def test_labels_after_distillation_have_a_learning_rate_of_their_own():
     assert joint[-1].learning_rate == 1e-3
     with pytest.raises(ConfigError, match="final_learning_rate must not be above --label_learn"):
         DistillationConfig(label_learning_rate=1e-9)
+
+
+def test_a_metric_can_choose_in_the_label_steps_after_distillation_alone():
+    chosen = [(s.stage, s.select_by) for s in planned("D4.1", select_by="label-metric")]
+    assert chosen == [(1, "loss"), (2, "loss"), (3, "metric")]
+    for strategy in ("D0-S", "D1", "D3.1"):
+        steps = planned(strategy, select_by="label-metric")
+        assert {step.select_by for step in steps} == {"loss"}
+    for by in ("loss", "metric"):
+        assert {step.select_by for step in planned("D4.2", select_by=by)} == {by}

@@ -115,10 +115,12 @@ class DistillationConfig(Checked):
     )
     select_by: str = option(
         "loss",
-        "What chooses the best epoch of a step: validation loss (the paper), or dev F1 or "
-        "accuracy.",
-        choices=("loss", "metric"),
+        "What chooses the best epoch of a step. loss: validation loss (the paper); metric: dev F1 "
+        "or accuracy; label-metric: these in the label steps that follow distillation (stage 3 of "
+        "D4), which few labels may make worse while their loss falls, and the loss elsewhere.",
+        choices=("loss", "metric", "label-metric"),
         decides=("steps",),
+        by_value=False,
     )
     transfer_validation: int = option(
         2000,

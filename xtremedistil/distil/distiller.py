@@ -57,7 +57,7 @@ class Distiller:
         seed: of batch order.
         options: how to train in a step's folder.
         metric: the dev score of the model with a head, on a language or all, for
-            `--select_by=metric`.
+            steps that it chooses in (`--select_by`).
     """
 
     model: keras.Model
@@ -135,7 +135,7 @@ class Distiller:
             )
             for loss in losses
         ]
-        scored = config.select_by == "metric" and step.head is not None
+        scored = step.select_by == "metric" and step.head is not None
         return Training(
             name=title,
             terms=terms,

@@ -88,6 +88,7 @@ class Step:
         head: the head that predicts after it, or None after a stage that trains none.
         epochs: how many.
         learning_rate: at its start.
+        select_by: what chooses its best epoch: `loss` or `metric`.
         language: the language whose labels it learns, with a student of its own; None for all.
     """
 
@@ -99,6 +100,7 @@ class Step:
     head: str | None
     epochs: int
     learning_rate: float
+    select_by: str
     language: str | None = None
 
     @property
@@ -191,6 +193,10 @@ def _stage_steps(
     layers = _layers(stage, heads_on)
     sets = [layers[: i + 1] for i in range(len(layers))] if gradual else [layers]
     epochs_by_step = _shared_out(epochs, layers) if gradual else [sum(epochs)]
+    # labels alone, after distillation, have a learning rate and a choice of their own
+    tuning = number > 1 and stage.losses == (LABELS,)
+    learning_rate = (tuning and config.label_learning_rate) or config.learning_rate
+    by_metric = config.select_by == "metric" or (tuning and config.select_by == "label-metric")
     return [
         Step(
             name="",
@@ -200,7 +206,8 @@ def _stage_steps(
             newest=trained[-1] if gradual else "all",
             head=None if stage.losses == (REPRESENTATION,) else stage.head,
             epochs=count,
-            learning_rate=_learning_rate(config, stage, number),
+            learning_rate=learning_rate,
+            select_by="metric" if by_metric else "loss",
         )
         for trained, count in zip(sets, epochs_by_step, strict=True)
     ]
@@ -218,12 +225,6 @@ def _shared_out(epochs: Sequence[int], layers: Sequence[str]) -> list[int]:
         return [each + (number >= len(layers) - over) for number in range(len(layers))]
     ends = [UNFREEZING_ORDER.index(layer) + 1 for layer in layers]
     return [sum(epochs[start:end]) for start, end in itertools.pairwise([0, *ends])]
-
-
-def _learning_rate(config: DistillationConfig, stage: Stage, number: int) -> float:
-    """Labels alone, after distillation, have a learning rate of their own."""
-    tuning = number > 1 and stage.losses == (LABELS,)
-    return (tuning and config.label_learning_rate) or config.learning_rate
 
 
 def _step_name(number: int, step: Step, language: str | None) -> str:

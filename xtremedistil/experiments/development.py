@@ -36,7 +36,7 @@ class DevelopmentScores:
         return scores[self._run.metric_name]
 
     def of_training(self, model: keras.Model) -> Metric:
-        """The score of a model as it is when it is asked for, for `--select_by=metric`."""
+        """The score of a model as it is when it is asked for, for `--select_by`."""
         forwards: dict[str, Forward] = {}
 
         def metric(head: str, language: str | None) -> float:
@@ -46,7 +46,7 @@ class DevelopmentScores:
             if mean is None:
                 raise DataError(
                     "the development set has no entity, so that its F1 is undefined: "
-                    f"--select_by=loss. Received: select_by=metric language={language!r}"
+                    f"--select_by=loss. Received: no entity, language={language!r}"
                 )
             return mean
 

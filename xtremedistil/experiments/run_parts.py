@@ -128,7 +128,8 @@ class RunParts:
         return parts
 
     def _step_inputs(self, step: Step) -> dict[str, Any]:
-        """The step stands for --strategy, --unfreeze, epochs and the rates of its learning."""
+        """The step stands for --strategy, --unfreeze, epochs, and the rates and the choice of its
+        learning."""
         kinds = ["steps", *(f"{loss} steps" for loss in step.losses)]
         inputs = {
             "losses": list(step.losses),
@@ -136,6 +137,7 @@ class RunParts:
             "epochs": step.epochs,
             "language": step.language,
             "learning_rate": step.learning_rate,
+            "select_by": step.select_by,
         }
         if len(step.losses) > 1:
             kinds.append("joint steps")
