@@ -69,9 +69,8 @@ def take_large_pages() -> None:
     the number of steps. And once the size of blocks that are given back is set, glibc would by
     itself keep 128 kB at the heap's end, and each step would give back and take tens of megabytes
     anew (a quarter of a small student's step). glibc reads these settings only when a process
-    begins. Nothing happens
-    where the user has settings of glibc's, or where glibc is older or pages of 2 MB are not to be
-    had, since blocks would then be given back at the cost of 4 kB pages.
+    begins. Nothing happens where the user has settings of glibc's, or where glibc is older or pages
+    of 2 MB are not to be had, since blocks would then be given back at the cost of 4 kB pages.
     """
     if _TUNABLES in os.environ or not sys.executable:
         return

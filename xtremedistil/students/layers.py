@@ -56,7 +56,7 @@ class RowEmbedding(layers.Embedding):
 
     def __init__(self, *args: Any, **kwargs: Any):
         # no cast of the variable, which would read all of it; `call` casts the rows
-        super().__init__(*args, **{"autocast": False} | kwargs)
+        super().__init__(*args, autocast=False, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(tf.gather(self.embeddings.value, inputs), self.compute_dtype)
