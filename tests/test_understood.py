@@ -11,7 +11,7 @@ from xtremedistil.config import DataConfig
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.understood import understand
 from xtremedistil.experiments.understood_text import describe
-from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.runtime.errors import ConfigError, DataError
 from xtremedistil.runtime.typed_json import to_json
 
 TRAIN = "Ada B-PER\nLee I-PER\nran O\n\nBo B-PER\nAl B-PER\nin O\nYork B-LOC\n\n"
@@ -82,6 +82,18 @@ def test_entities_are_counted_in_every_scheme_alike(tmp_path):
         "warning   no entity in test: F1 there is undefined, not 0"
         in (found_in(data, tmp_path / "out2", with_transfer=False)[1])
     )
+
+
+@pytest.mark.parametrize(("strategy", "select_by"), [("D4.2", "label-metric"), ("D1", "metric")])
+def test_development_f1_that_is_undefined_cannot_choose(tmp_path, data, strategy, select_by):
+    folder_of(tmp_path / "data", dev="a O\nb O\n\n")
+    options = {"strategy": strategy, "select_by": select_by}
+    with pytest.raises(DataError, match=f"no entity.*Received: --select_by={select_by}"):
+        found_in(data, tmp_path / "out", **options)
+    found_in(data, tmp_path / "loss", **options | {"select_by": "loss"})
+    found_in(data, tmp_path / "teacher", with_transfer=False, **options)
+    if select_by == "label-metric":  # chooses in no step of the others
+        found_in(data, tmp_path / "labels", **options | {"strategy": "D0-S"})
 
 
 def test_what_training_does_not_see_is_counted(tmp_path):

@@ -14,6 +14,15 @@ from xtremedistil.scoring.metrics import mean_and_std
 from xtremedistil.scoring.predictions import Forward, forward_of, predict, score
 
 
+def undefined_f1(select_by: str, language: str | None) -> DataError:
+    """The error where development F1 is to choose and is undefined, in all languages or in one."""
+    where = "" if language is None else f" of language {language!r}"
+    return DataError(
+        "the development set has no entity, so that its F1 is undefined and cannot choose: give "
+        f"--select_by=loss. Received: --select_by={select_by}, no entity{where}"
+    )
+
+
 class DevelopmentScores:
     """Scores students on the development set, whole sentences as in the test; without labels, on
     how far they agree with the teacher."""
@@ -44,10 +53,7 @@ class DevelopmentScores:
                 forwards[head] = forward_of(model, head, self._data.read_rows())
             mean = self._score(forwards[head], language)["mean"]
             if mean is None:
-                raise DataError(
-                    "the development set has no entity, so that its F1 is undefined: "
-                    f"--select_by=loss. Received: no entity, language={language!r}"
-                )
+                raise undefined_f1(self._run.config.distillation.select_by, language)
             return mean
 
         return metric

@@ -16,6 +16,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.schemes import BEGIN, END, OUTSIDE, SINGLE
 from xtremedistil.data.sources import Reader, reads_raw_text, rules_of
 from xtremedistil.data.unlabeled import AGREEMENT, DEV, TEST
+from xtremedistil.experiments.development import undefined_f1
 from xtremedistil.experiments.run import Run
 from xtremedistil.teachers.teacher import Checkpoint
 
@@ -145,7 +146,7 @@ def understand(run: Run, with_transfer: bool) -> Understood:
         with_transfer: whether the run has a transfer set.
 
     Raises:
-        DataError: the data is not as it must be.
+        DataError: the data is not as it must be, or has nothing to choose steps by as asked for.
     """
     data = run.config.data
     known = run.data.prepare_labeled()
@@ -162,6 +163,15 @@ def understand(run: Run, with_transfer: bool) -> Understood:
         names = run.data.read_manifest().names[:_MOST_SHARDS]
         shards = [Ragged.load(run.parts.transfer.path(name)) for name in names]
         lengths["transfer"] = _lengths(run, shards)
+    counted = {
+        name: _count_labels(rows, labels)
+        for name, rows in splits.items()
+        if "labels" in {**rows.pieces, **rows.sentences}
+    }
+    steps = run.student.plan_steps() if with_transfer else []
+    by_metric = any(step.select_by == "metric" for step in steps)
+    if by_metric and not any(counted.get(DEV, {"": 1}).values()):
+        raise undefined_f1(run.config.distillation.select_by, None)
     test = splits["test"].sentences["hash"] if "test" in splits else np.zeros(0, np.uint64)
     train = splits["train"].sentences["hash"] if "train" in splits else test[:0]
     others = [shard.sentences["hash"] for shard in shards]
@@ -170,11 +180,7 @@ def understand(run: Run, with_transfer: bool) -> Understood:
         max_seq_length=data.max_seq_length,
         files=_files(run),
         sentences_per_language={name: counts[name] for name in order},
-        labels={
-            name: _count_labels(rows, labels)
-            for name, rows in splits.items()
-            if "labels" in {**rows.pieces, **rows.sentences}
-        },
+        labels=counted,
         repaired_tags=known["repaired_tags"],
         lengths=lengths,
         transfer_texts=made.get("texts", 0),
