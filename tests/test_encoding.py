@@ -40,7 +40,7 @@ def encode(folder, workers=1):
     os.makedirs(folder, exist_ok=True)
     rows, texts = chunks.encode_texts(TEXTS, len(TEXTS), ENCODER, str(folder), workers)
     arrays = [rows.offsets, *rows.pieces.values(), *rows.sentences.values()]
-    return [array.tolist() for array in (*arrays, texts.hashes, texts.windows)]
+    return [array.tolist() for array in (*arrays, texts.hashes, texts.starts)]
 
 
 def test_rows_of_a_text_by_hand():
@@ -85,10 +85,14 @@ def test_millions_among_a_few_by_blocks():
 
 def test_rows_of_texts_that_were_cut_and_of_texts_that_were_not():
     hashes = np.arange(4, dtype=np.uint64)
-    whole = CutTexts(hashes, np.ones(4, np.int32))
+    whole = CutTexts(hashes, np.arange(5))
     assert whole.rows(np.array([3, 1])).tolist() == [3, 1]
-    cut = CutTexts(hashes, np.array([1, 3, 1, 2], np.int32))
+    assert whole.cut() == {"cut_texts": 0, "windows": 0}
+    cut = CutTexts(hashes, np.array([0, 1, 4, 5, 7]))
     assert cut.rows(np.array([3, 1])).tolist() == [5, 6, 1, 2, 3]
+    assert cut.windows(np.array([3, 0])).tolist() == [2, 1]
+    assert cut.cut() == {"cut_texts": 2, "windows": 5}
+    assert len(cut) == len(whole) == 4
 
 
 def test_processes_give_the_same_rows_as_one_process(tmp_path, small_chunks):

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 from tqdm import tqdm
 
+from xtremedistil.data.columns import Column
 from xtremedistil.data.encoder_process import Encoders
 from xtremedistil.data.encoding import BEGINS, HAS_CLASS, TextEncoder
 from xtremedistil.data.long_texts import CutTexts
@@ -102,25 +103,23 @@ def _join(paths: list[str], encoder: TextEncoder, folder: str) -> tuple[Ragged, 
     """The rows of all chunks as one, their pieces in one file of each kind."""
     kinds = {"ids": np.int32} | ({HAS_CLASS: np.int8} if encoder.keeps_classes else {})
     joined = {kind: os.path.join(folder, kind) for kind in kinds}
-    lengths, hashes, begins = [], [], []
+    offsets, starts, hash_of, text_hashes = map(Column, (np.int64, np.int64, np.uint64, np.uint64))
+    pieces_before = rows_before = 0
     with contextlib.ExitStack() as opened:
         flat = {kind: opened.enter_context(open(path, "wb")) for kind, path in joined.items()}
         for path in paths:
             rows = read_shard(path, set(), record_of(path))
-            lengths.append(rows.lengths.astype(np.int32))
-            hashes.append(rows.sentences["hash"])
-            begins.append(rows.sentences[BEGINS])
+            first = np.flatnonzero(rows.sentences[BEGINS])
+            offsets.extend(rows.offsets[:-1] + pieces_before)
+            starts.extend(first + rows_before)
+            hash_of.extend(rows.sentences["hash"])
+            text_hashes.extend(rows.sentences["hash"][first])
+            pieces_before += rows.offsets[-1]
+            rows_before += len(rows)
             for kind, file in flat.items():
                 file.write(np.ascontiguousarray(rows.pieces[kind]).data)
+    offsets.append(pieces_before)
+    starts.append(rows_before)
     pieces = {kind: np.memmap(path, kinds[kind], "r") for kind, path in joined.items()}
-    hash_of, is_first = np.concatenate(hashes), np.concatenate(begins).astype(bool)
-    del hashes, begins  # from here on memory grows with the number of sentences
-    offsets = np.zeros(len(hash_of) + 1, np.int64)
-    np.cumsum(np.concatenate(lengths), out=offsets[1:])
-    del lengths
-    if is_first.all():
-        texts = CutTexts(hash_of, np.ones(len(hash_of), np.int32))
-    else:
-        first = np.flatnonzero(is_first)
-        texts = CutTexts(hash_of[first], np.diff(first, append=len(hash_of)).astype(np.int32))
-    return Ragged(offsets, pieces, {"hash": hash_of}), texts
+    everything = Ragged(offsets.read(), pieces, {"hash": hash_of.read()})
+    return everything, CutTexts(text_hashes.read(), starts.read())

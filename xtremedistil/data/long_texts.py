@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xtremedistil.data.columns import blocks, gathered
 from xtremedistil.tokenization.base import Pieces
 
 
@@ -14,24 +15,35 @@ class CutTexts:
 
     Attributes:
         hashes: `(texts,)` of `sentence_hash`.
-        windows: `(texts,)` int32: rows of each.
+        starts: `(texts + 1,)` int64; text `i` is the rows `[starts[i], starts[i + 1])`.
     """
 
     hashes: np.ndarray
-    windows: np.ndarray
+    starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def windows(self, texts: np.ndarray) -> np.ndarray:
+        """How many rows each of some texts is."""
+        return self.starts[texts + 1] - self.starts[texts]
 
     def rows(self, texts: np.ndarray) -> np.ndarray:
         """The numbers of the rows of some texts, by their numbers."""
-        if len(self.windows) == self.windows.sum():  # none was cut: a text is a row
-            return texts
-        own = self.windows[texts].astype(np.int64)
-        starts = (np.cumsum(self.windows, dtype=np.int64) - self.windows)[texts]
-        return np.repeat(starts - np.cumsum(own) + own, own) + np.arange(own.sum())
+        return gathered(map(self._rows, blocks(texts)))
+
+    def _rows(self, texts: np.ndarray) -> np.ndarray:
+        own = self.windows(texts)
+        return np.repeat(self.starts[texts] - np.cumsum(own) + own, own) + np.arange(own.sum())
 
     def cut(self) -> dict[str, int]:
         """How many texts were cut, and into how many windows."""
-        several = self.windows[self.windows > 1]
-        return {"cut_texts": len(several), "windows": int(several.sum())}
+        texts = windows = 0
+        for part in blocks(np.arange(len(self))):
+            own = self.windows(part)
+            texts += int((own > 1).sum())
+            windows += int(own[own > 1].sum())
+        return {"cut_texts": texts, "windows": windows}
 
 
 def cut_between_words(pieces: Pieces, longest: int) -> list[Pieces]:

@@ -34,6 +34,10 @@ class Ragged:
         """`(n,)` int64: wordpieces of each sentence."""
         return np.diff(self.offsets)
 
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """`lengths[rows]`, of however many sentences: the others are not looked at."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
     @classmethod
     def from_lists(
         cls, pieces: Mapping[str, Sequence[np.ndarray]], sentences: Mapping[str, np.ndarray]
@@ -51,7 +55,7 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The sentences `rows`, in that order."""
-        lengths = self.lengths[rows]
+        lengths = self.lengths_of(rows)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         source = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Ragged(

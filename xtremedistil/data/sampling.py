@@ -5,9 +5,8 @@ import hashlib
 import numpy as np
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.columns import blocks, gathered, shuffled
 from xtremedistil.data.sources import Scan
-
-_BLOCK = 1 << 16
 
 
 def sample(
@@ -30,12 +29,17 @@ def sample(
         per_language = np.full(len(scan.languages), per_language)
     chosen = []
     for language, number in enumerate(per_language.tolist()):
-        rows = among[scan.language_of[among] == language]
-        groups = [rows[scan.label_of[rows] == label] for label in np.unique(scan.label_of[rows])]
-        for i, group in enumerate(groups):
-            share = number // len(groups) + (i < number % len(groups))
-            chosen.append(rng.permutation(group)[:share])
+        rows = _with(scan.language_of, language, among)
+        labels = sorted({x for b in blocks(rows) for x in np.unique(scan.label_of[b]).tolist()})
+        for i, label in enumerate(labels):
+            share = number // len(labels) + (i < number % len(labels))
+            chosen.append(shuffled(_with(scan.label_of, label, rows), rng)[:share])
     return np.sort(np.concatenate(chosen)) if chosen else among[:0]
+
+
+def _with(values: np.ndarray, value: int, among: np.ndarray) -> np.ndarray:
+    """The numbers of `among` at which there is a value."""
+    return gathered(part[values[part] == value] for part in blocks(among))
 
 
 def held_out_size(most: int, total: int) -> int:
@@ -52,10 +56,8 @@ def marked(total: int, rows: np.ndarray) -> np.ndarray:
 
 def is_among(values: np.ndarray, few: np.ndarray) -> np.ndarray:
     """`np.isin` of millions among a few, in the memory of a block: it sorts what it is given."""
-    found = np.zeros(len(values), bool)
-    for start in range(0, len(values), _BLOCK):
-        found[start : start + _BLOCK] = np.isin(values[start : start + _BLOCK], few)
-    return found
+    found = [np.isin(part, few) for part in blocks(values)]
+    return np.concatenate(found) if found else np.zeros(0, bool)
 
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:

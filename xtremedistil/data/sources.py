@@ -1,6 +1,5 @@
 """The files of a data set: which there are, and what they hold."""
 
-import array
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.columns import Column
 from xtremedistil.data.file_names import one_file, stem, transfer_paths
 from xtremedistil.data.formats import (
     AUTO,
@@ -291,10 +291,7 @@ class Reader:
             examples: of `examples`.
         """
         languages, labels = {}, {}
-        language_of, label_of = (
-            array.array("h"),
-            array.array("i"),
-        )  # millions of them: not lists of objects
+        language_of, label_of = Column(np.int16), Column(np.int32)
         repaired = 0
         uneven = {"cut": Uneven("begin or end inside a word, which belongs to them whole")}
         uneven["dropped"] = Uneven("share a word with a longer or an earlier one, and are left out")
@@ -318,13 +315,7 @@ class Reader:
             label_of.append(ids[0] if ids and self.task == "classification" else 0)
         for found in uneven.values():
             found.warn()
-        return Scan(
-            np.frombuffer(language_of, np.int16),  # no copies
-            np.frombuffer(label_of, np.int32),
-            list(languages),
-            list(labels),
-            repaired,
-        )
+        return Scan(language_of.read(), label_of.read(), list(languages), list(labels), repaired)
 
 
 def _with_numbers(items: Iterable[_Item], rows: np.ndarray) -> Iterator[_Item]:

@@ -3,8 +3,8 @@
 It holds all training sentences without their labels, but for those whose labels validate, and the
 transfer files; a text longer than training reads is cut into several. Some are held out to validate
 on: sentences that D_l does not hold, so that no loss has seen them, with no copy among the rest.
-The others are shuffled once, on disk, into shards. Memory grows by some tens of bytes a sentence,
-not with its text.
+The others are shuffled once, on disk, into shards. Memory grows by a few bytes a sentence, which
+say what becomes of it (`columns`).
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from absl import logging
 
 from xtremedistil.config import DataConfig
 from xtremedistil.data.chunks import encode_texts
+from xtremedistil.data.columns import blocks, distinct, gathered, places, shuffled
 from xtremedistil.data.encoding import HAS_CLASS, TextEncoder
 from xtremedistil.data.labeled import CHOSEN, WITHHELD
 from xtremedistil.data.labels import LabelSet
@@ -112,11 +113,11 @@ def prepare_transfer(
         rng = rng_of(config, "order")
         if developing.any():  # of documents' many windows, no more validate than of sentences
             rows = rng.permutation(texts.rows(np.flatnonzero(developing[wanted])))[:held_out]
-            parts = _in_shards(rows, texts.rows(np.flatnonzero(~developing[wanted])), rng)
+            parts = _in_shards(rows, texts.rows(places(~developing[wanted])), rng)
         else:
             parts = _parts(texts, in_labeled[wanted], number, rng)
         summary, counts = _write(everything, parts, len(tokenizer), folder)
-    summary |= {"texts": len(texts.windows), **texts.cut()}
+    summary |= {"texts": len(texts), **texts.cut()}
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
     return summary, (USAGE, VALIDATION, _MANIFEST)
@@ -184,14 +185,14 @@ def _transfer_rows(
     """
     number = config.transfer_per_language
     names = sorted({*train.languages, *unlabeled.languages} - {""})
-    language_of = np.concatenate(
-        [
-            np.array([names.index(n) if n else -1 for n in scan.languages], np.int16)[
-                scan.language_of
-            ]
+    numbers = {name: i for i, name in enumerate(names)} | {"": -1}
+    language_of = gathered(
+        (
+            np.array([numbers[name] for name in scan.languages])[part]
             for scan in (train, unlabeled)
-            if len(scan)
-        ]
+            for part in blocks(scan.language_of)
+        ),
+        np.int16,
     )
 
     def of_size(number: int) -> np.ndarray:
@@ -226,7 +227,7 @@ def _transfer_rows(
 def _fill(wanted: np.ndarray, among: np.ndarray, number: int, rng: np.random.Generator) -> None:
     """Adds sentences of `among` to `wanted` until it holds `number` of them."""
     room = number - int((wanted & among).sum())
-    wanted[rng.permutation(np.flatnonzero(among & ~wanted))[: max(0, room)]] = True
+    wanted[shuffled(places(among & ~wanted), rng)[: max(0, room)]] = True
 
 
 def _parts(
@@ -244,30 +245,28 @@ def _parts(
     Raises:
         DataError: there are less than two sentences, or none but those of D_l.
     """
-    total = len(texts.hashes)
+    total = len(texts)
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
-    distinct, first = np.unique(texts.hashes, return_index=True)
-    unlabeled = ~marked(len(distinct), np.searchsorted(distinct, texts.hashes[labeled]))
-    chosen = rng.permutation(np.flatnonzero(unlabeled))[:held_out]
+    hashes, first = distinct(texts.hashes)
+    unlabeled = ~marked(len(hashes), np.searchsorted(hashes, texts.hashes[places(labeled)]))
+    chosen = shuffled(places(unlabeled), rng)[:held_out]
     if not len(chosen):
         raise DataError(
             "the transfer set needs a sentence that is not labeled too, to validate on. Give other "
             f"text (--transfer_file), or label less. Received: {total} sentences, all of D_l"
         )
-    number = np.searchsorted(np.cumsum(texts.windows[first[chosen]]), held_out, side="right")
+    number = np.searchsorted(np.cumsum(texts.windows(first[chosen])), held_out, side="right")
     chosen = chosen[: max(1, number)]
-    validation, held = first[chosen], distinct[chosen]
-    del distinct, first, unlabeled, chosen  # tens of bytes a sentence
-    others = np.flatnonzero(~is_among(texts.hashes, held))
-    return _in_shards(texts.rows(validation), texts.rows(others), rng)
+    others = places(~is_among(texts.hashes, hashes[chosen]))
+    return _in_shards(texts.rows(first[chosen]), texts.rows(others), rng)
 
 
 def _in_shards(
     validation: np.ndarray, others: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """The rows of each file: those that validate, and the others, shuffled."""
-    order = rng.permutation(others)
+    order = shuffled(others, rng)
     parts = {VALIDATION: validation}
     for number, start in enumerate(range(0, len(order), SHARD_SENTENCES)):
         parts[shard_name(number)] = order[start : start + SHARD_SENTENCES]
@@ -282,7 +281,7 @@ def _written(path: str, everything: Ragged, rows: np.ndarray) -> Ragged | None:
         found = read_shard(path, set(), record_of(path))
     except ArtifactError:  # it is not, and its record is gone
         return None
-    lengths, texts = everything.lengths[rows], everything.sentences["hash"][rows]
+    lengths, texts = everything.lengths_of(rows), everything.sentences["hash"][rows]
     same = np.array_equal(found.lengths, lengths)
     return found if same and np.array_equal(found.sentences["hash"], texts) else None
 

@@ -6,7 +6,6 @@ the agreement test, on which the student's answers are compared with the teacher
 No text of either, nor a copy of one, is trained on.
 """
 
-import array
 import os
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ import numpy as np
 import safetensors.numpy
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data.columns import Column, blocks, distinct, gathered, places, shuffled
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled
 from xtremedistil.data.labels import LabelSet
@@ -103,7 +103,7 @@ def prepare_unlabeled(
 
 def _read_texts(reader: Reader, sources: list[Source]) -> tuple[Scan, np.ndarray]:
     """Counts the texts, and hashes each."""
-    hashes = array.array("Q")
+    hashes = Column(np.uint64)
 
     def hashed() -> Iterator[Example]:
         for example in reader.examples(sources):
@@ -111,7 +111,7 @@ def _read_texts(reader: Reader, sources: list[Source]) -> tuple[Scan, np.ndarray
             yield example
 
     scan = reader.count("unlabeled text", hashed())
-    return scan, np.frombuffer(hashes, np.uint64)
+    return scan, hashes.read()
 
 
 def _hold_out(
@@ -129,20 +129,24 @@ def _hold_out(
     Returns:
         Numbers of texts: `dev`, `agreement`, and what no model may learn from, copies included.
     """
-    among = np.sort(np.unique(hashes, return_index=True)[1])
+    is_first = np.zeros(len(hashes), bool)
+    for part in blocks(distinct(hashes)[1]):
+        is_first[part] = True
+    among = places(is_first)
     if len(among) < _FEWEST:
         raise DataError(
             f"distilling without labels needs at least {_FEWEST} different texts: to train, to "
             f"validate and to compare with the teacher on. Received: {len(among)}"
         )
-    sizes = np.bincount(scan.language_of[among], minlength=len(scan.languages))
+    number = len(scan.languages)
+    sizes = sum(np.bincount(scan.language_of[part], minlength=number) for part in blocks(among))
     share = -(-config.agreement_test // len(scan.languages))
     numbers = np.minimum(share, np.where(sizes > 1, np.maximum(sizes // 10, 1), 0))
     if not numbers.any():
         numbers[np.argmax(sizes)] = 1
     agreement = sample(scan, numbers, rng_of(config, "agreement"), among)
-    left = among[~is_among(among, agreement)]
+    left = gathered(part[~np.isin(part, agreement)] for part in blocks(among))
     number = held_out_size(held_out, len(among))
-    dev = np.sort(rng_of(config, "validation").permutation(left)[:number])
-    withheld = np.flatnonzero(is_among(hashes, hashes[np.concatenate([agreement, dev])]))
+    dev = np.sort(shuffled(left, rng_of(config, "validation"))[:number])
+    withheld = places(is_among(hashes, hashes[np.concatenate([agreement, dev])]))
     return {AGREEMENT: agreement, DEV: dev, "train": np.zeros(0, np.int64), WITHHELD: withheld}
