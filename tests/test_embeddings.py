@@ -9,10 +9,10 @@ from xtremedistil.students.embeddings import (
     check_dimension,
     pca_ppa,
     reduce_table,
-    row_of_piece,
     student_pieces,
     svd,
 )
+from xtremedistil.students.rows import row_of_piece, with_nearest
 from xtremedistil.students.vectors import fill_missing, read_vectors
 from xtremedistil.tokenization.wordpiece import WordPiece
 
@@ -62,12 +62,33 @@ def test_the_vocabulary_is_what_the_data_uses_and_the_special_pieces():
     counts[[7, 14]] = 3
     pieces = student_pieces(RULES, counts)
     assert pieces.tolist() == [0, 1, 2, 3, 4, 7, 14]
-    rows = row_of_piece(RULES, pieces)
+    rows = row_of_piece(pieces, len(RULES), RULES.special_ids.unknown)
     assert rows[[0, 1, 2, 3, 4, 7, 14]].tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert set(rows[[5, 6, 8, 13]]) == {1}  # what it lacks is unknown to it
 
 
-def test_pieces_that_occur_too_seldom_are_unknown():
+def test_other_pieces_read_the_row_of_what_the_teacher_finds_most_alike(monkeypatch):
+    rng, ids = np.random.default_rng(3), RULES.special_ids
+    pieces = np.array([0, 1, 2, 3, 4, 7, 14])
+    table = rng.normal(size=(len(RULES), 6)).astype(np.float32)
+    table[5] = 3 * table[7]  # the same direction, another length
+    table[8] = table[14] + 0.1
+    table[6] = table[ids.unknown]  # to which nothing is near
+    table[13] = (table[7] + table[14]) / 2 - 2 * (table[14] - table[7])
+    table -= (table[7] + table[14]) / 2  # no mean is in the way
+    monkeypatch.setattr("xtremedistil.students.rows._PAIRS_AT_ONCE", 5)
+    start = row_of_piece(pieces, len(RULES), ids.unknown)
+    rows = start.copy()
+    with_nearest(rows, pieces, table, ids)
+    assert rows[pieces].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert rows[[5, 8, 13]].tolist() == [5, 6, 5]
+    assert set(rows[5:]) == {5, 6}
+    alone = row_of_piece(pieces[:5], len(RULES), ids.unknown)
+    with_nearest(alone, pieces[:5], table, ids)
+    assert set(alone[5:]) == {ids.unknown}
+
+
+def test_pieces_that_occur_too_seldom_have_no_row():
     counts = np.zeros(len(RULES.vocabulary), int)
     counts[[5, 7, 14]] = 1, 2, 3
     assert student_pieces(RULES, counts, 2).tolist() == [0, 1, 2, 3, 4, 7, 14]

@@ -321,18 +321,24 @@ def test_a_smaller_transfer_set_can_keep_the_vocabulary_of_a_larger_one(data, tm
     assert kept.data.prepare_transfer()["sentences"] == 620 + 60  # which validate
 
 
-def test_rare_pieces_can_share_the_unknown_row(data, finished, tmp_path):
+def test_rare_pieces_can_share_the_row_of_others(data, finished, tmp_path):
     for part in ("teacher", "data"):
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)
     every = Run(small(data, tmp_path / "out"))
     often = Run(small(data, tmp_path / "out", vocabulary_min_count=3))
+    strict = Run(small(data, tmp_path / "out", vocabulary_min_count=3, other_pieces="unknown"))
     kept = len(often.data.read_pieces())
     assert kept < len(every.data.read_pieces())
     model = often.student.build()
     assert model.get_layer("embeddings").get_weights()[0].shape == (kept, 16)
     rare = np.setdiff1d(every.data.read_pieces(), often.data.read_pieces())
-    unknown = often.data.read_rows()[often.checkpoint.tokenizer.special_ids.unknown]
-    assert set(often.data.read_rows()[rare]) == {unknown}
+    unknown = often.rows.read()[often.checkpoint.tokenizer.special_ids.unknown]
+    assert set(strict.rows.read()[rare]) == {unknown}
+    assert unknown not in often.rows.read()[rare]
+    assert often.rows.read()[rare].max() < kept
+    common = often.data.read_pieces()
+    for run in (often, strict):
+        np.testing.assert_array_equal(run.rows.read()[common], np.arange(kept))
 
 
 def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
@@ -345,7 +351,7 @@ def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
     )
     run = Run(dataclasses.replace(config, student=student))
     table = run.student.build().get_layer("embeddings").get_weights()[0]
-    row = run.data.read_rows()[run.checkpoint.tokenizer.renumbered.index("der")]
+    row = run.rows.read()[run.checkpoint.tokenizer.renumbered.index("der")]
     np.testing.assert_array_equal(table[row], np.full(16, 0.5, np.float32))
 
 

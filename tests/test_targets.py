@@ -158,7 +158,7 @@ def test_a_finished_part_is_known_by_one_record_until_a_shard_is_damaged(folders
     monkeypatch.setattr(
         "xtremedistil.experiments.targets.missing_targets", lambda *_: looked.append(1) or {}
     )
-    targets = RunTargets(run, data, teacher=None)
+    targets = RunTargets(run, data, teacher=None, rows=None)
     assert targets.make()["seconds"] == 7
     assert not looked
     os.truncate(part.path("logits", NAMES[1]), 50)
@@ -212,7 +212,7 @@ def test_too_little_room_stops_a_run_before_the_teacher_works(folders, monkeypat
             parts=SimpleNamespace(targets=part),
             wanted_targets=(LOGITS, REPRESENTATION),
         )
-        return RunTargets(run, data, teacher=None).describe()
+        return RunTargets(run, data, teacher=None, rows=None).describe()
 
     needed = 12 * 8 * 2 + 68 * 2 * (768 + 3)
     monkeypatch.setattr("xtremedistil.runtime.disk.free_bytes", lambda path: needed - 1000)

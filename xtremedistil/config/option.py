@@ -16,6 +16,7 @@ PARTS = (
     "vocabulary",
     "vectors",
     "teacher",
+    "rows",
     "targets",
     "stored targets",
     "steps",

@@ -56,11 +56,18 @@ class StudentConfig(Checked):
     vocabulary_min_count: int = option(
         1,
         "How often a piece must occur in the text that decides the student's vocabulary to have a "
-        "row in its table; rarer ones share the unknown piece's: a smaller model. 1: every piece "
-        "that occurs.",
+        "row in its table; rarer ones read another's (--other_pieces): a smaller model. 1: every "
+        "piece that occurs.",
         low=1,
-        decides=("vectors", "steps"),
+        decides=("vectors", "rows", "steps"),
         added_later=True,
+    )
+    other_pieces: str = option(
+        "nearest",
+        "What a piece reads that has no row in the student's table. nearest: the row of the piece "
+        "that is most alike in the teacher's table; unknown: that of [UNK].",
+        choices=("nearest", "unknown"),
+        decides=("steps",),
     )
     projection: str = option(
         "gelu",

@@ -18,7 +18,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
-from xtremedistil.students.embeddings import row_of_piece, student_pieces
+from xtremedistil.students.embeddings import student_pieces
 from xtremedistil.students.vectors import VECTOR_FILES, Vectors, read_vectors
 
 
@@ -133,11 +133,6 @@ class RunData:
         counts = safetensors.numpy.load(usage)["counts"]
         least = self._run.config.student.vocabulary_min_count
         return student_pieces(self._tokenizer, counts, least)
-
-    @once
-    def read_rows(self) -> np.ndarray:
-        """Each piece's row in the student's table."""
-        return row_of_piece(self._tokenizer, self.read_pieces())
 
     @once
     def read_vectors(self) -> Vectors | None:

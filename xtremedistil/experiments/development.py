@@ -8,6 +8,7 @@ from xtremedistil.data.unlabeled import DEV
 from xtremedistil.experiments.agreement import RunAgreement
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.student import Metric, RunStudent
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.scoring.metrics import mean_and_std
@@ -27,9 +28,16 @@ class DevelopmentScores:
     """Scores students on the development set, whole sentences as in the test; without labels, on
     how far they agree with the teacher."""
 
-    def __init__(self, run: Opened, data: RunData, student: RunStudent, agreement: RunAgreement):
+    def __init__(
+        self,
+        run: Opened,
+        data: RunData,
+        rows: RunRows,
+        student: RunStudent,
+        agreement: RunAgreement,
+    ):
         """Reads nothing yet."""
-        self._run, self._data, self._student = run, data, student
+        self._run, self._data, self._rows, self._student = run, data, rows, student
         self._agreement = agreement
 
     def _score(self, forward: Forward, language: str | None) -> dict[str, Any]:
@@ -50,7 +58,7 @@ class DevelopmentScores:
 
         def metric(head: str, language: str | None) -> float:
             if head not in forwards:
-                forwards[head] = forward_of(model, head, self._data.read_rows())
+                forwards[head] = forward_of(model, head, self._rows.read())
             mean = self._score(forwards[head], language)["mean"]
             if mean is None:
                 raise undefined_f1(self._run.config.distillation.select_by, language)
@@ -65,7 +73,7 @@ class DevelopmentScores:
         for number in self._student.final_steps():
             step = self._student.plan_steps()[number]
             model = self._student.load_step(number)
-            forward = forward_of(model, step.head, self._data.read_rows())
+            forward = forward_of(model, step.head, self._rows.read())
             per_language |= self._score(forward, step.language)["per_language"]
         scores = {**mean_and_std(per_language.values()), "per_language": per_language}
         return {self._run.metric_name: scores}

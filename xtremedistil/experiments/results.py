@@ -230,7 +230,7 @@ def _unseen_scores(run: Run, models: ScoredModels) -> schema.Unseen:
 
 
 def _unknown_rate(run: Run, test: Ragged) -> float:
-    lacking = np.ones(len(run.data.read_rows()), bool)
+    lacking = np.ones(len(run.checkpoint.tokenizer), bool)
     lacking[run.data.read_pieces()] = False
     return 100 * float(lacking[test.pieces["ids"]].mean())
 
@@ -268,6 +268,7 @@ def _parts(
         schema.LABELED: run.data.prepare_labeled(),
         schema.TRANSFER: run.data.prepare_transfer(),
         schema.TEACHER: run.teacher.make(),
+        "rows": run.rows.make(),
         "targets": target_cost,
         **{step.name: vars(step) for step in steps},
     }

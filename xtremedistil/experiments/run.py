@@ -11,6 +11,7 @@ from xtremedistil.experiments.agreement import RunAgreement
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.development import DevelopmentScores
 from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.student import RunStudent
 from xtremedistil.experiments.targets import RunTargets
 from xtremedistil.experiments.teacher import RunTeacher
@@ -24,6 +25,7 @@ class Run(Opened):
     Attributes:
         data: what it reads.
         teacher: the model to distil from.
+        rows: of the student's table, which each piece reads.
         targets: what the teacher says of the transfer set.
         student: the model to distil into.
         agreement: what the teacher says of held-out text, where there are no labels.
@@ -35,10 +37,13 @@ class Run(Opened):
         super().__init__(config, workers)
         self.data = RunData(self)
         self.teacher = RunTeacher(self, self.data)
-        self.targets = RunTargets(self, self.data, self.teacher)
-        self.student = RunStudent(self, self.data, self.teacher, self.targets)
+        self.rows = RunRows(self, self.data, self.teacher)
+        self.targets = RunTargets(self, self.data, self.teacher, self.rows)
+        self.student = RunStudent(self, self.data, self.teacher, self.rows, self.targets)
         self.agreement = RunAgreement(self, self.data, self.teacher)
-        self.development = DevelopmentScores(self, self.data, self.student, self.agreement)
+        self.development = DevelopmentScores(
+            self, self.data, self.rows, self.student, self.agreement
+        )
 
     def check_parts(self, last_stage: int) -> None:
         """Makes sure that no part up to a stage belongs to another configuration.

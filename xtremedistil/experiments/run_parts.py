@@ -111,6 +111,12 @@ class RunParts:
         }
         return self._part("data/vectors", inputs | self._options("vectors"))
 
+    def rows(self) -> Part:
+        """The rows of the student's table that pieces without one of their own read."""
+        made_from = {"teacher": self.teacher, "vocabulary": self.vocabulary}
+        inputs = {name: part.fingerprint for name, part in made_from.items()}
+        return self._part("data/rows", inputs | self._options("rows"))
+
     def steps(self, steps: Sequence[Step]) -> list[Part]:
         """The folder of each step; a step depends on the one before it, for the same language."""
         vector_file = self._config.student.vector_file

@@ -147,7 +147,7 @@ class RunScores:
     def of_steps(self, numbers: list[int], advance: Advance) -> Scored:
         """The scores of the student after a step, or of one student per language; `advance` as in
         `of_teacher`."""
-        student, rows = self.run.student, self.run.data.read_rows()
+        student, rows = self.run.student, self.run.rows.read()
         steps, parts = student.plan_steps(), student.step_parts()
 
         def forward(number: int) -> Forward:

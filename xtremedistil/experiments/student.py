@@ -12,6 +12,7 @@ from xtremedistil.distil.distiller import WEIGHTS, DistillationData, Distiller
 from xtremedistil.distil.strategies import Step
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.targets import RunTargets
 from xtremedistil.experiments.teacher import RunTeacher, loop_options
 from xtremedistil.layers.weights import load_weights
@@ -30,9 +31,17 @@ Metric = Callable[[str, str | None], float]
 class RunStudent:
     """The student of a run, step by step."""
 
-    def __init__(self, run: Opened, data: RunData, teacher: RunTeacher, targets: RunTargets):
+    def __init__(
+        self,
+        run: Opened,
+        data: RunData,
+        teacher: RunTeacher,
+        rows: RunRows,
+        targets: RunTargets,
+    ):
         """Makes nothing yet."""
-        self._run, self._data, self._teacher, self._targets = run, data, teacher, targets
+        self._run, self._data, self._teacher = run, data, teacher
+        self._rows, self._targets = rows, targets
 
     @once
     def plan_steps(self) -> list[Step]:
@@ -109,8 +118,8 @@ class RunStudent:
         with self._run.workers.scope():
             model = self.build()
         data = DistillationData(
-            labeled=lambda language: self._rows("train", language),
-            dev=lambda language: self._rows("dev", language),
+            labeled=lambda language: self._labeled("train", language),
+            dev=lambda language: self._labeled("dev", language),
             transfer=self._targets.to_learn,
             classification=self._run.config.data.task == "classification",
         )
@@ -122,10 +131,10 @@ class RunStudent:
         distiller = Distiller(model, data, config, seed, options, metric_of(model))
         return distiller.run(self.plan_steps(), self.step_parts(), last_stage)
 
-    def _rows(self, name: str, language: str | None) -> Ragged:
+    def _labeled(self, name: str, language: str | None) -> Ragged:
         """A labeled split, its pieces as rows of the student's table."""
         rows = self._data.training_rows(name, language)
-        ids = self._data.read_rows()[rows.pieces["ids"]]
+        ids = self._rows.read()[rows.pieces["ids"]]
         return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
 
     def load_step(self, number: int) -> keras.Model:
@@ -144,7 +153,7 @@ class RunStudent:
                 self.find_shape(),
                 step.head,
                 self._run.checkpoint.tokenizer,
-                self._data.read_rows(),
+                self._rows.read(),
                 self._data.read_labels(),
             )
             bundle.save(os.path.join(folder, step.language) if step.language else folder)

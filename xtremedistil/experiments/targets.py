@@ -20,6 +20,7 @@ from xtremedistil.distil.targets import (
 )
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
+from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.teacher import RunTeacher
 from xtremedistil.runtime import disk, files
 from xtremedistil.runtime.once import once
@@ -30,9 +31,9 @@ from xtremedistil.scoring.predictions import forward_of
 class RunTargets:
     """The targets of one run, stored or live."""
 
-    def __init__(self, run: Opened, data: RunData, teacher: RunTeacher):
+    def __init__(self, run: Opened, data: RunData, teacher: RunTeacher, rows: RunRows):
         """Reads nothing yet."""
-        self._run, self._data, self._teacher = run, data, teacher
+        self._run, self._data, self._teacher, self._rows = run, data, teacher, rows
 
     def folders(self) -> dict[str, str]:
         """By kind of target that the strategy needs, its folder in the targets' part."""
@@ -140,7 +141,7 @@ class RunTargets:
             "sentences": run.parts.transfer.folder,
             "shards": self._data.read_manifest(),
             "length": run.config.data.max_seq_length,
-            "rows": self._data.read_rows(),
+            "rows": self._rows.read(),
         }
         if run.config.run.targets == "live":
             live = LiveTargets(**common, teacher=self._load_live_teacher(), kinds=kinds)

@@ -26,18 +26,6 @@ def student_pieces(tokenizer: Tokenizer, counts: np.ndarray, min_count: int = 1)
     return np.concatenate([[PADDING], others]).astype(np.int32)
 
 
-def row_of_piece(tokenizer: Tokenizer, pieces: np.ndarray) -> np.ndarray:
-    """`(full vocabulary,)` int32: each piece's row in the student's table; pieces without one
-    share the unknown piece's."""
-    rows = np.zeros(len(tokenizer), np.int32)
-    rows[pieces] = np.arange(len(pieces))
-    unknown = rows[tokenizer.special_ids.unknown]
-    missing = np.ones(len(rows), bool)
-    missing[pieces] = False
-    rows[missing] = unknown
-    return rows
-
-
 def check_dimension(kind: str, embedding_dim: int, teacher_width: int) -> None:
     """Raises ConfigError if a kind of start cannot have so many dimensions."""
     if kind in (SVD, SVD_PRETRAINED, *PPA) and embedding_dim > teacher_width:
