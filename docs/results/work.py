@@ -32,8 +32,7 @@ def main(run: str, whole: str, picture: str) -> None:
             line.append((used, scores[name]))
     line.append((float(whole), line[-1][1]))
     marked = {
-        0: ("stage 2: head", drawing.ABOVE_LEFT),
-        1: ("+ projection", drawing.BELOW_RIGHT),
+        0: ("stage 2: head", drawing.BELOW_RIGHT),
         2: ("+ encoder", drawing.ABOVE_LEFT),
         -1: ("with start, scores, exports", drawing.BELOW_RIGHT),
     }
@@ -46,7 +45,7 @@ def main(run: str, whole: str, picture: str) -> None:
         for (name, point), style in zip(BEFORE.items(), drawing.STYLES[2:], strict=False):
             style = {**style, "linestyle": "none", "label": name}
             drawing.plot(axes, point[:1], [Average(point[1])], **style)
-        axes.set(xlim=(0, 1050), ylim=(0, 60))
+        axes.set(xlim=(0, 1050), ylim=(0, 70))
         axes.set_xlabel("Processor time in all, teacher included (s)")
         axes.set_ylabel("F1 (%), mean of en, de and fr")
         color = drawing.STUDENT["color"]
