@@ -256,8 +256,8 @@ def _limits(results: RunResults, languages: list[str]) -> Iterator[str]:
         lines.append(f"- It does worst in {least} ({own[least]:.2f}).")
     if results.unknown_piece_rate is not None:
         lines.append(
-            f"- {results.unknown_piece_rate:.2f}% of the test set's pieces are unknown to it: its "
-            "vocabulary is what its transfer set uses."
+            f"- {results.unknown_piece_rate:.2f}% of the test set's pieces have no row in its "
+            "table, which has those of its transfer set."
         )
     if score is None:
         lines.append("- There was no labeled test set: how often it is right is not known.")
