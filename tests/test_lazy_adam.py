@@ -77,6 +77,29 @@ def test_weights_and_losses_are_those_of_adam(scale):
         np.testing.assert_allclose(other, one, atol=2e-6)
 
 
+def test_tables_have_a_rate_of_their_own():
+    rng, steps = np.random.default_rng(0), 60
+    batches = [np.array([[1, *rng.integers(2, 10, 3)]], np.int32) for _ in range(steps)]
+    schedule = keras.optimizers.schedules.CosineDecay(1e-2, steps, alpha=1e-5)
+    moved = []
+    for rate in (1.0, 0.3):
+        lazy, dense, start = model_of(13), model_of(13), model_of(13)
+        trained(lazy, LazyAdam(schedule, steps, rate), batches, 1.0)
+        eager = LazyAdam(schedule, steps, rate)
+        eager.lazy = False
+        trained(dense, eager, batches, 1.0)
+        for one, other in zip(dense.get_weights(), lazy.get_weights(), strict=True):
+            np.testing.assert_allclose(other, one, atol=2e-6)
+        first = model_of(13)
+        trained(first, LazyAdam(schedule, steps, rate), batches[:1], 1.0)
+        moved.append([a - b for a, b in zip(first.get_weights(), start.get_weights(), strict=True)])
+    (table, *head), (slower, *same) = moved
+    read = np.unique(batches[0])
+    np.testing.assert_allclose(slower[read], 0.3 * table[read], rtol=1e-3)
+    for one, other in zip(head, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("first_lazy", [True, False])
 def test_one_kind_goes_on_from_the_state_of_the_other(tmp_path, first_lazy):
     """As when a run of one process is taken up by two, whose tables are not lazy."""

@@ -98,6 +98,7 @@ CASES = {
     "label_batch_size": (8, LABELS_STEP, {}),
     "patience": (2, STEPS, {}),
     "learning_rate": (1e-2, STEPS, {}),
+    "embedding_rate": (1.0, STEPS, {}),
     "final_learning_rate": (1e-7, STEPS, {}),
     "label_learning_rate": (1e-4, LABELS_STEP, {}),
     "representation_epochs": ((2,), STEPS, {}),

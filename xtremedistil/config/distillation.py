@@ -81,6 +81,13 @@ class DistillationConfig(Checked):
         decides=("steps",),
         by_value=False,
     )
+    embedding_rate: float = option(
+        0.3,
+        "Learning rate of the word embeddings, as a share of the others': their start says what "
+        "pieces mean, and most are seen a few times.",
+        low=1e-12,
+        decides=("steps",),
+    )
     final_learning_rate: float = option(
         1e-8, "Learning rate at the end of a step.", low=0.0, decides=("steps",)
     )

@@ -19,6 +19,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "label_batch_size": 0,
         "learning_rate": 1e-3,
         "label_learning_rate": 0.0,
+        "embedding_rate": 1.0,
         "patience": 0,
         "other_pieces": "unknown",
     },

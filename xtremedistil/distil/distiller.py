@@ -169,7 +169,7 @@ class Distiller:
         """A fresh Adam with a cosine schedule of its own (Appendix A.2)."""
         low = self.config.final_learning_rate
         schedule = keras.optimizers.schedules.CosineDecay(high, steps, alpha=low / high)
-        return LazyAdam(schedule, steps)
+        return LazyAdam(schedule, steps, self.config.embedding_rate)
 
 
 def _held_out(stream: Stream, loss: Loss) -> np.ndarray:

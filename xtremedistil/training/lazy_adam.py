@@ -38,21 +38,28 @@ class LazyAdam(keras.optimizers.Adam):
     """
 
     def __init__(
-        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int, **kwargs: float
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        steps: int,
+        table_rate: float = 1.0,
+        **kwargs: float,
     ):
         """Of no tables yet.
 
         Args:
             schedule: of the learning rate.
             steps: that will be made at the most.
+            table_rate: by which the learning rate of tables is multiplied.
             kwargs: `beta_1`, `beta_2`, `epsilon`.
         """
         super().__init__(schedule, **kwargs)
         self.tables: Sequence[keras.Variable] = ()
         self.lazy = True
+        self._table_rate = table_rate
         number = tf.range(1, steps + 1, dtype=tf.float32)
         rates = schedule(number - 1) * tf.sqrt(1 - self.beta_2**number) / (1 - self.beta_1**number)
-        self._rates = np.pad(rates, (0, _STEPS))  # in float32 throughout, as Keras has them
+        # in float32 throughout, as Keras has them
+        self._rates = np.pad(rates * np.float32(table_rate), (0, _STEPS))
         ahead = np.arange(1, _STEPS + 1, dtype=np.float64)[:, None]
         slower = 1 - self.beta_2 ** (ahead / 2)
         self._powers = (self.beta_1**ahead * slower ** np.arange(_TERMS)).astype(np.float32)
@@ -147,7 +154,8 @@ class LazyAdam(keras.optimizers.Adam):
         """One update: of a table, its rows in the gradient, which are up to date."""
         index = self._get_variable_index(variable)
         if index not in self._seen:
-            super().update_step(gradient, variable, rate)
+            is_table = any(index == self._get_variable_index(table) for table in self.tables)
+            super().update_step(gradient, variable, rate * self._table_rate if is_table else rate)
             return
         rows, places = tf.unique(gradient.indices)
         number = tf.size(rows)
