@@ -1,8 +1,8 @@
 """What a student reads of pieces that its table has no row for: the row of the piece that means
 most nearly the same to the teacher.
 
-A student has rows for the pieces of its training text alone. With [UNK] for all others (the paper's
-words), text unlike the transfer set is mostly unknown to it; the teacher's table knows every piece.
+A student has rows for the pieces of its training text alone. Where all others are the unknown piece
+(the paper), it can hardly read text unlike that; the teacher's table knows every piece.
 """
 
 import numpy as np
