@@ -65,7 +65,7 @@ class StudentConfig(Checked):
     other_pieces: str = option(
         "nearest",
         "What a piece reads that has no row in the student's table. nearest: the row of the piece "
-        "that is most alike in the teacher's table; unknown: that of [UNK].",
+        "that is most alike in the teacher's table; unknown: the unknown piece's.",
         choices=("nearest", "unknown"),
         decides=("steps",),
     )
