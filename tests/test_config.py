@@ -18,6 +18,7 @@ from xtremedistil.config import (
     options,
     recipes,
 )
+from xtremedistil.config.option import options_of
 from xtremedistil.runtime.errors import ConfigError
 
 
@@ -43,13 +44,22 @@ def test_a_config_survives_json():
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def test_fields_that_an_older_version_did_not_have_take_their_default(caplog):
+def test_fields_that_an_older_version_did_not_have_say_what_was_done_before(caplog):
     values = Config(student=StudentConfig(hidden_size=33)).to_dict()
     del values["student"]["dropout"], values["run"]["targets"]
     caplog.set_level("WARNING")
     assert Config.from_dict(values) == Config(student=StudentConfig(hidden_size=33))
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line == "not in the configuration, so by default: dropout=0.2, targets='stored'"
+    assert line == "not in the configuration, so as before: dropout=0.2, targets='stored'"
+    del values["student"]["other_pieces"], values["distillation"]["embedding_rate"]
+    old = Config.from_dict(values)
+    assert (old.student.other_pieces, old.distillation.embedding_rate) == ("unknown", 1.0)
+
+
+def test_parts_of_before_an_option_stay_what_they_are():
+    for change in ({"other_pieces": "unknown"}, {"other_pieces": "nearest"}):
+        found = options_of("steps", sections=Config(student=StudentConfig(**change)))
+        assert ("other_pieces" in found) == (change["other_pieces"] == "nearest")
 
 
 def with_field(section, name):

@@ -14,8 +14,6 @@ import sys
 import numpy as np
 
 from xtremedistil.config import Config
-from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import ScoredModels, score_models
 from xtremedistil.runtime import files
@@ -49,14 +47,10 @@ def kinds(run: Run, models: ScoredModels) -> dict[str, np.ndarray]:
     words = sums(rows.pieces["first"].astype(int), rows.offsets[:-1])
     outside = rows.pieces["first"].astype(bool) & (rows.pieces["labels"] == labels.names.index("O"))
     inside = 1 - sums(outside.astype(int), rows.offsets[:-1]) / words
-    lacking = np.ones(len(run.checkpoint.tokenizer), bool)
-    lacking[run.data.read_pieces()] = False
+    lacking = run.data.lacks_row()
     real = np.maximum(rows.lengths - 2, 1)  # less the two markers
     unknown = sums(lacking[rows.pieces["ids"]].astype(int), rows.offsets[:-1]) / real
-    seen = np.zeros(len(rows), bool)
-    for name in (VALIDATION, *run.data.read_manifest().names):
-        shard = Ragged.load(run.parts.transfer.path(name))
-        seen |= np.isin(rows.sentences["hash"], shard.sentences["hash"])
+    seen = run.data.is_in_transfer(rows)
     found = {"all": np.ones(len(rows), bool)}
     found |= {"in training or transfer set": seen, "in neither": ~seen}
     for low, high in itertools.pairwise(LENGTHS):

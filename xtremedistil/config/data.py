@@ -78,14 +78,14 @@ class DataConfig(Checked):
         "Column or field of the tokens, or of the text, in labeled files: its number from 1, or "
         "its name. Empty: as the file says.",
         decides=("labeled",),
-        added_later=True,
+        before="",
     )
     tag_column: str = option(
         "",
         "Column or field of the tags, spans or labels in labeled files: its number from 1, or its "
         "name. Empty: as the file says.",
         decides=("labeled",),
-        added_later=True,
+        before="",
     )
     tag_scheme: str = option(
         "auto",
@@ -93,21 +93,21 @@ class DataConfig(Checked):
         "without loss.",
         choices=("auto", "iob2", "iob1", "bioes", "bilou", "io", "brackets"),
         decides=("labeled",),
-        added_later=True,
+        before="auto",
     )
     tag_names: tuple[str, ...] = option(
         (),
         "Names of tags or labels that are numbers in JSON lines or Parquet, in the order of the "
         "numbers, with commas.",
         decides=("labeled",),
-        added_later=True,
+        before=(),
     )
     text_field: str = option(
         "",
         "Field of the text in transfer files that are JSON lines, CSV or Parquet: its name, or "
         "the number of a column from 1. Empty: the one whose name is known, such as text.",
         decides=("transfer",),
-        added_later=True,
+        before="",
     )
     repair_iob2: bool = option(
         False,

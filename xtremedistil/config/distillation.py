@@ -64,7 +64,7 @@ class DistillationConfig(Checked):
         "Labeled sentences in a batch, in every stage with labels; 0: --batch_size.",
         low=0,
         decides=("labels steps",),
-        added_later=True,
+        before=0,
     )
     patience: int = option(
         0,
@@ -72,7 +72,7 @@ class DistillationConfig(Checked):
         "as planned for all epochs.",
         low=0,
         decides=("steps",),
-        added_later=True,
+        before=0,
     )
     learning_rate: float = option(
         3e-3,
@@ -84,9 +84,11 @@ class DistillationConfig(Checked):
     embedding_rate: float = option(
         0.3,
         "Learning rate of the word embeddings, as a share of the others': their start says what "
-        "pieces mean, and most are seen a few times.",
+        "pieces mean, and most are seen a few times. 1 where --learning_rate is low or the teacher "
+        "is not pretrained.",
         low=1e-12,
         decides=("steps",),
+        before=1.0,
     )
     final_learning_rate: float = option(
         1e-8, "Learning rate at the end of a step.", low=0.0, decides=("steps",)

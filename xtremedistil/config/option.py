@@ -39,7 +39,7 @@ def option(
     repeated: bool = False,
     decides: tuple[str, ...] = (),
     by_value: bool = True,
-    added_later: bool = False,
+    before: Any = None,
 ) -> Any:
     """A dataclass field that is also a flag.
 
@@ -54,8 +54,9 @@ def option(
             made from these parts need no mention. None for what decides no result.
         by_value: whether the value itself is what counts; else what it stands for does (the content
             of a file, the steps of a strategy), which the part adds to its inputs.
-        added_later: at its default the option is left out of a part's inputs, so that parts that
-            were made before it existed stay what they are. Its default must then stay, too.
+        before: of an option that was added later, the value that says what was done before: a
+            config without the option means it, and at it the option is left out of a part's inputs,
+            so that parts that were made before stay what they are. It must then stay, too.
 
     Returns:
         A `dataclasses.field`.
@@ -73,7 +74,7 @@ def option(
         "repeated": repeated,
         "decides": decides,
         "by_value": by_value,
-        "added_later": added_later,
+        "before": before,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -99,7 +100,7 @@ def options_of(*parts: str, sections: Any) -> dict[str, Any]:
         for field, value in _values(sections)
         if field.metadata["by_value"]
         and set(field.metadata["decides"]) & set(parts)
-        and not (field.metadata["added_later"] and value == field.default)
+        and (field.metadata["before"] is None or value != field.metadata["before"])
     }
 
 

@@ -53,7 +53,7 @@ class RunConfig(Checked):
         "Make a GPU give the same weights twice (TensorFlow's op determinism); slower. A CPU does "
         "so anyway.",
         decides=("teacher", "targets", "steps", "scores"),
-        added_later=True,
+        before=False,
     )
     targets: str = option(
         "stored",
@@ -61,7 +61,7 @@ class RunConfig(Checked):
         "runs inside each training step, for a transfer set whose targets the disk cannot hold.",
         choices=("stored", "live"),
         decides=("transfer steps",),
-        added_later=True,
+        before="stored",
     )
     target_precision: str = option(
         "float16",
@@ -69,7 +69,7 @@ class RunConfig(Checked):
         "vector, half the disk; logits stay float16.",
         choices=("float16", "int8"),
         decides=("stored targets", "transfer steps"),
-        added_later=True,
+        before="float16",
     )
     ignore_disk: bool = option(
         False,

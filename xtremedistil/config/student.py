@@ -60,7 +60,7 @@ class StudentConfig(Checked):
         "piece that occurs.",
         low=1,
         decides=("vectors", "rows", "steps"),
-        added_later=True,
+        before=1,
     )
     other_pieces: str = option(
         "nearest",
@@ -68,6 +68,7 @@ class StudentConfig(Checked):
         "that is most alike in the teacher's table; unknown: the unknown piece's.",
         choices=("nearest", "unknown"),
         decides=("steps",),
+        before="unknown",
     )
     projection: str = option(
         "gelu",
@@ -75,7 +76,7 @@ class StudentConfig(Checked):
         "is multiplied into the head, at some F1.",
         choices=("gelu", "linear"),
         decides=("steps",),
-        added_later=True,
+        before="gelu",
     )
     heads_on: str = option(
         "projection",

@@ -99,7 +99,7 @@ class TeacherConfig(Checked):
         "for types of entities (GPE=LOC); without a NEW, O. Equal NEWs become one class.",
         decides=("labeled", "teacher"),
         by_value=False,
-        added_later=True,
+        before="",
     )
 
     def __post_init__(self) -> None:

@@ -63,8 +63,8 @@ class Config:
     def from_dict(cls, values: dict[str, dict[str, Any]]) -> "Config":
         """The inverse of `to_dict`.
 
-        A field that is not there (an older version of the package had fewer) takes its default,
-        and one warning names them all.
+        A field that is not there (an older version of the package had fewer) has the value that
+        says what was done before, or its default; one warning names them all.
 
         Raises:
             ConfigError: not a configuration, a section is missing, a section or a field is
@@ -80,14 +80,20 @@ class Config:
             given = values.get(name)
             if not isinstance(given, dict):
                 raise ConfigError(f"a configuration needs a section '{name}'. Received: {given!r}")
-            known = {field.name: field.default for field in dataclasses.fields(section)}
+            known = {field.name: _before(field) for field in dataclasses.fields(section)}
             if unknown := sorted(set(given) - set(known)):
                 raise ConfigError(f"{_UNKNOWN} Received: {name}: {', '.join(unknown)}")
-            made[name] = section(**given)
-            absent += [f"{field}={known[field]!r}" for field in known if field not in given]
+            lacking = {field: known[field] for field in known if field not in given}
+            made[name] = section(**given, **lacking)
+            absent += [f"{field}={value!r}" for field, value in lacking.items()]
         if absent:
-            logging.warning("not in the configuration, so by default: %s", ", ".join(absent))
+            logging.warning("not in the configuration, so as before: %s", ", ".join(absent))
         return cls(**made)
+
+
+def _before(field: dataclasses.Field) -> Any:
+    before = field.metadata["before"]
+    return field.default if before is None else before
 
 
 def options(cls: type = Config) -> dict[str, tuple[str, dataclasses.Field]]:

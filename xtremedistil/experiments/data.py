@@ -11,7 +11,7 @@ from xtremedistil.data.labeled import prepare_labeled
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import Manifest
-from xtremedistil.data.transfer import USAGE, prepare_transfer, read_manifest
+from xtremedistil.data.transfer import USAGE, VALIDATION, prepare_transfer, read_manifest
 from xtremedistil.data.unlabeled import prepare_unlabeled
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.runtime import files
@@ -133,6 +133,20 @@ class RunData:
         counts = safetensors.numpy.load(usage)["counts"]
         least = self._run.config.student.vocabulary_min_count
         return student_pieces(self._tokenizer, counts, least)
+
+    def lacks_row(self) -> np.ndarray:
+        """`(full vocabulary,)` bool: pieces without a row of their own in the student's table."""
+        lacking = np.ones(len(self._tokenizer), bool)
+        lacking[self.read_pieces()] = False
+        return lacking
+
+    def is_in_transfer(self, rows: Ragged) -> np.ndarray:
+        """`(sentences,)` bool: of some sentences those that D_u, which has D_l's, holds."""
+        found = np.zeros(len(rows), bool)
+        for name in (VALIDATION, *self.read_manifest().names):
+            shard = Ragged.load(self._parts.transfer.path(name))
+            found |= np.isin(rows.sentences["hash"], shard.sentences["hash"])
+        return found
 
     @once
     def read_vectors(self) -> Vectors | None:

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from absl import logging
 
 from xtremedistil.config import StudentConfig
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.transfer import VALIDATION
 from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
 from xtremedistil.experiments.agreement_scores import agreement
@@ -214,14 +212,11 @@ def _history(entries: list[dict[str, Any]]) -> list[schema.Epoch]:
 
 def _unseen_scores(run: Run, models: ScoredModels) -> schema.Unseen:
     """Scores on the test sentences that occur in neither D_l nor D_u (which holds D_l)."""
-    sentences = models.test.sentences
-    seen = np.zeros(len(sentences["hash"]), bool)
-    for name in (VALIDATION, *run.data.read_manifest().names):
-        shard = Ragged.load(run.parts.transfer.path(name))
-        seen |= np.isin(sentences["hash"], shard.sentences["hash"])
+    seen = run.data.is_in_transfer(models.test)
     if seen.all():
         return schema.Unseen(sentences=0)
-    names, language = run.data.prepare_labeled()["languages"], sentences["language"][~seen]
+    language = models.test.sentences["language"][~seen]
+    names = run.data.prepare_labeled()["languages"]
     teacher, student = (
         schema.Score(**by_language(scored.counts[~seen], 2, language, names))
         for scored in (models.teacher, models.student)
@@ -230,9 +225,7 @@ def _unseen_scores(run: Run, models: ScoredModels) -> schema.Unseen:
 
 
 def _unknown_rate(run: Run, test: Ragged) -> float:
-    lacking = np.ones(len(run.checkpoint.tokenizer), bool)
-    lacking[run.data.read_pieces()] = False
-    return 100 * float(lacking[test.pieces["ids"]].mean())
+    return 100 * float(run.data.lacks_row()[test.pieces["ids"]].mean())
 
 
 # Export

@@ -11,7 +11,7 @@ from xtremedistil.runtime.progress import progress
 from xtremedistil.students.embeddings import svd
 from xtremedistil.tokenization.base import SpecialIds
 
-NEAREST, UNKNOWN = "nearest", "unknown"
+NEAREST = "nearest"  # of --other_pieces
 _DIMENSIONS = 128  # of the teacher's that are compared; more cost time and brought nothing
 _PAIRS_AT_ONCE = 1 << 24
 

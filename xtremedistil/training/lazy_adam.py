@@ -28,8 +28,9 @@ _ROWS_AT_ONCE = 1 << 14
 class LazyAdam(keras.optimizers.Adam):
     """Adam that is told which variables are tables, and when their rows are read.
 
-    With no tables, or not lazy, it is Keras's Adam. Lazy on one device only: rows are not caught up
-    on replicas. But training may go on from what the other kind has saved (`take_up`).
+    With no tables, or not lazy and with one rate for all, it is Keras's Adam. Lazy on one device
+    only: rows are not caught up on replicas. But training may go on from what the other kind has
+    saved (`take_up`).
 
     Attributes:
         tables: variables `(rows, ...)` whose gradients are those of `tf.gather`; set before the
