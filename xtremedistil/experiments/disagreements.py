@@ -1,11 +1,12 @@
 """The test sentences on which teacher and student disagree most."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import split_examples
 from xtremedistil.data.ragged import Ragged
-from xtremedistil.data.unlabeled import AGREEMENT, TEST
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.scores import Scored
 from xtremedistil.report.schema import Sentence
@@ -15,14 +16,19 @@ _SHOWN = 20  # sentences of a language
 
 
 def test_examples(run: Run, split: str) -> list[Example]:
-    """The words of a run's test sentences, which are those of a split."""
+    """The words of a run's test sentences, which are those of a split: its files are read for
+    them."""
     return split_examples(
         run.read_data, run.sources, run.data.prepare_labeled(), run.parts.labeled.folder, split
     )
 
 
 def find_disagreements(
-    run: Run, test: Ragged, teacher: Scored | None, student: Scored
+    run: Run,
+    examples: Sequence[Example],
+    test: Ragged,
+    teacher: Scored | None,
+    student: Scored,
 ) -> dict[str, list[Sentence]]:
     """The test sentences on which teacher and student disagree most, by language.
 
@@ -30,13 +36,13 @@ def find_disagreements(
 
     Args:
         run: that both are of.
-        test: its test set.
+        examples: of `test_examples`.
+        test: the same test sentences, encoded.
         teacher, student: what they make of it. None for the teacher where `test` is held-out text
             without labels, which has the teacher's answers in their place: nothing is then true.
     """
     true, taught, learned = _said(run, test, teacher, student)
     differing = np.array([sum(a != b for a, b in zip(*pair)) for pair in zip(taught, learned)])
-    examples = test_examples(run, TEST if teacher else AGREEMENT)
     shown: dict[str, list[Sentence]] = {}
     for number, name in enumerate(run.data.prepare_labeled()["languages"]):
         rows = np.flatnonzero((test.sentences["language"] == number) & (differing > 0))

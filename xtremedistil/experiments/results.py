@@ -8,6 +8,7 @@ from typing import Any
 from absl import logging
 
 from xtremedistil.config import StudentConfig
+from xtremedistil.data.formats import Example
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
@@ -51,7 +52,8 @@ def collect(
     models = scored or agreeing
     folder = run.student.save()
     saved_model = _export(run, folder)
-    found = find_disagreements(run, models.test, models.teacher, models.student)
+    examples = test_examples(run, schema.TEST if tested else AGREEMENT)
+    found = find_disagreements(run, examples, models.test, models.teacher, models.student)
     _write(run, schema.DISAGREEMENTS, found)
     steps = _steps(run, step_records, scored, agreeing)
     parts = _parts(run, steps, target_cost)
@@ -71,7 +73,7 @@ def collect(
         data=_data(run, run.data.prepare_transfer()),
         latency=time_run(run, folder),
         saved_model=saved_model,
-        example=_example(run, saved_model) if saved_model else None,
+        example=_example(examples[0], saved_model) if saved_model else None,
         parts=parts,
         seconds=sum(part.seconds for part in parts.values()),
         processor_seconds=_sum_known([part.processor_seconds for part in parts.values()]),
@@ -241,11 +243,9 @@ def _export(run: Run, folder: str) -> str | None:
     return saved_model
 
 
-def _example(run: Run, saved_model: str) -> schema.AnsweredExample | None:
+def _example(example: Example, saved_model: str) -> schema.AnsweredExample | None:
     """A test sentence, as the exported student answers it; None where that reads no text."""
-    splits = run.data.prepare_labeled()["splits_from"]
-    split = schema.TEST if schema.TEST in splits else AGREEMENT
-    text = " ".join(test_examples(run, split)[0].words)
+    text = " ".join(example.words)
     answers = answer_texts(saved_model, [text])
     return schema.AnsweredExample(text=text, answer=answers[0]) if answers else None
 
