@@ -50,14 +50,17 @@ def held_out_size(most: int, total: int) -> int:
 def marked(total: int, rows: np.ndarray) -> np.ndarray:
     """`(total,)` bool: true at some rows."""
     marks = np.zeros(total, bool)
-    marks[rows] = True
+    for part in blocks(rows):
+        marks[part] = True
     return marks
 
 
 def is_among(values: np.ndarray, few: np.ndarray) -> np.ndarray:
     """`np.isin` of millions among a few, in the memory of a block: it sorts what it is given."""
-    found = [np.isin(part, few) for part in blocks(values)]
-    return np.concatenate(found) if found else np.zeros(0, bool)
+    found = np.zeros(len(values), bool)
+    for part, own in zip(blocks(values), blocks(found), strict=True):
+        own[:] = np.isin(part, few)
+    return found
 
 
 def rng_of(config: DataConfig, what: str) -> np.random.Generator:

@@ -99,10 +99,10 @@ def prepare_transfer(
     total = len(train) + len(unlabeled)
     in_labeled, usable = marked(total, chosen["train"]), ~marked(total, chosen[WITHHELD])
     wanted, number = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
-    developing = np.zeros(total, bool)
-    if not sources["train"]:
-        developing[chosen["dev"]] = True
-    wanted |= developing
+    del in_labeled, usable  # a byte a sentence each, while text is encoded
+    own = chosen["train" if sources["train"] else "dev"]
+    wanted[own] = True
+    own = np.searchsorted(places(wanted), own)  # among the texts that are kept
     texts = reader.texts([*sources["train"], *sources["transfer"]])
     kept = (text for text, keep in zip(texts, wanted, strict=True) if keep)
     longest = config.max_seq_length if config.long_texts == "windows" else None
@@ -111,11 +111,11 @@ def prepare_transfer(
     with _scratch_folder(folder) as scratch:
         everything, texts = encode_texts(kept, int(wanted.sum()), encoder, scratch, workers)
         rng = rng_of(config, "order")
-        if developing.any():  # of documents' many windows, no more validate than of sentences
-            rows = rng.permutation(texts.rows(np.flatnonzero(developing[wanted])))[:held_out]
-            parts = _in_shards(rows, texts.rows(places(~developing[wanted])), rng)
-        else:
-            parts = _parts(texts, in_labeled[wanted], number, rng)
+        if sources["train"]:
+            parts = _parts(texts, own, number, rng)
+        else:  # of documents' many windows, no more validate than of sentences
+            rows = rng.permutation(texts.rows(own))[:held_out]
+            parts = _in_shards(rows, texts.rows(places(~marked(len(texts), own))), rng)
         summary, counts = _write(everything, parts, len(tokenizer), folder)
     summary |= {"texts": len(texts), **texts.cut()}
     usage = os.path.join(folder, USAGE)
@@ -237,7 +237,7 @@ def _parts(
 
     Args:
         texts: that it holds.
-        labeled: `(texts,)` bool: those of D_l.
+        labeled: numbers of those of D_l.
         held_out: how many rows validate; fewer where fewer differ from all of D_l. Copies of their
             texts belong to no file.
         rng: shuffles.
@@ -249,7 +249,7 @@ def _parts(
     if total < 2:
         raise DataError(f"a transfer set needs at least two sentences. Received: {total}")
     hashes, first = distinct(texts.hashes)
-    unlabeled = ~marked(len(hashes), np.searchsorted(hashes, texts.hashes[places(labeled)]))
+    unlabeled = ~marked(len(hashes), np.searchsorted(hashes, texts.hashes[labeled]))
     chosen = shuffled(places(unlabeled), rng)[:held_out]
     if not len(chosen):
         raise DataError(

@@ -17,7 +17,14 @@ from xtremedistil.data.columns import Column, blocks, distinct, gathered, places
 from xtremedistil.data.formats import Example
 from xtremedistil.data.labeled import CHOSEN, WITHHELD, encode_labeled
 from xtremedistil.data.labels import LabelSet
-from xtremedistil.data.sampling import held_out_size, is_among, rng_of, sample, sentence_hash
+from xtremedistil.data.sampling import (
+    held_out_size,
+    is_among,
+    marked,
+    rng_of,
+    sample,
+    sentence_hash,
+)
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
@@ -129,10 +136,7 @@ def _hold_out(
     Returns:
         Numbers of texts: `dev`, `agreement`, and what no model may learn from, copies included.
     """
-    is_first = np.zeros(len(hashes), bool)
-    for part in blocks(distinct(hashes)[1]):
-        is_first[part] = True
-    among = places(is_first)
+    among = places(marked(len(hashes), distinct(hashes)[1]))
     if len(among) < _FEWEST:
         raise DataError(
             f"distilling without labels needs at least {_FEWEST} different texts: to train, to "
