@@ -194,6 +194,17 @@ def test_ordered_batches_hold_every_row_within_the_budget():
     assert sorted(sizes)[-2] <= 640 < sorted(sizes)[-1] == 900
 
 
+def test_ordered_batches_have_few_shapes():
+    """TensorFlow keeps memory for each, and a teacher's pass sees thousands of shards."""
+    lengths, shapes = natural(64 * 300), []
+    for start in range(0, len(lengths), 300):
+        batches = list(ordered_batches(ragged(lengths[start : start + 300]), 640))
+        shapes += [batch["ids"].shape for _, batch in batches[:-1]]
+    assert all(number <= 8 or number % 8 == 0 for number, _ in shapes)
+    lengths_seen = {length for _, length in shapes}
+    assert len(set(shapes)) <= 2 * len(lengths_seen)
+
+
 def test_prefetch_keeps_order_and_hands_over_errors():
     def broken():
         yield {"n": 1}
