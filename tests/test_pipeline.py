@@ -198,7 +198,7 @@ def test_ordered_batches_have_few_shapes():
     """TensorFlow keeps memory for each, and a teacher's pass sees thousands of shards."""
     lengths, shapes = natural(64 * 300), []
     for start in range(0, len(lengths), 300):
-        batches = list(ordered_batches(ragged(lengths[start : start + 300]), 640))
+        batches = list(ordered_batches(ragged(lengths[start : start + 300]), 640, multiple=8))
         shapes += [batch["ids"].shape for _, batch in batches[:-1]]
     assert all(number <= 8 or number % 8 == 0 for number, _ in shapes)
     lengths_seen = {length for _, length in shapes}

@@ -28,9 +28,9 @@ Read = Callable[[], Ragged | Chained]
 _WINDOW_SENTENCES = 8192
 _READERS = 4  # threads for the shards of a window: checksums, and waiting for the disk
 _WINDOW_BATCHES = 16
-# Sentences of a batch of a forward pass are a multiple of this: TensorFlow keeps nearly a megabyte
-# for every shape that it has seen, of which there would be hundreds.
-_EVEN = 8
+# For `ordered_batches` of ever new sentences: TensorFlow keeps nearly a megabyte for every shape of
+# batch that it has seen, of which there would be hundreds.
+FEW_SHAPES = 8
 # Of WikiAnn, 6% of batches of 128 is padding with it, 9% at 512; without, 1% and 5%.
 _LENGTH_NOISE = 0.2
 _TIES = 1e-6  # several windows hold other sentences in every epoch: equal lengths alone are mixed
@@ -136,15 +136,15 @@ def _read_ahead(reads: Sequence[Read]) -> Iterator[Ragged | Chained]:
 
 
 def ordered_batches(
-    rows: Ragged, batch_pieces: int, length_step: int = 1
+    rows: Ragged, batch_pieces: int, length_step: int = 1, multiple: int = 1
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches for a forward pass, shortest sentences first.
 
     Args:
         rows: the sentences.
         batch_pieces: pieces of a batch, padding included; a longer sentence is a batch of its own.
-            Above 8 sentences it holds a multiple of 8, but for the last.
         length_step: as in `epoch_batches`.
+        multiple: a batch of more sentences than this holds a multiple of it, but for the last one.
 
     Yields:
         Row numbers, `(batch,)`, and what `Ragged.pad` returns for them.
@@ -155,8 +155,8 @@ def ordered_batches(
         lengths = np.maximum(1, -(-rows.lengths[order[start:]] // length_step) * length_step)
         fits = lengths * np.arange(1, len(lengths) + 1) <= batch_pieces
         size = len(fits) if fits.all() else max(1, int(np.argmin(fits)))
-        if _EVEN < size < len(fits):
-            size -= size % _EVEN
+        if multiple < size < len(fits):
+            size -= size % multiple
         chosen = order[start : start + size]
         yield chosen, rows.pad(chosen, int(lengths[size - 1]))
         start += size

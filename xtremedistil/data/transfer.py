@@ -100,9 +100,9 @@ def prepare_transfer(
     in_labeled, usable = marked(total, chosen["train"]), ~marked(total, chosen[WITHHELD])
     wanted, number = _transfer_rows(config, train, unlabeled, in_labeled, usable, held_out)
     del in_labeled, usable  # a byte a sentence each, while text is encoded
-    own = chosen["train" if sources["train"] else "dev"]
-    wanted[own] = True
-    own = np.searchsorted(places(wanted), own)  # among the texts that are kept
+    chosen_rows = chosen["train" if sources["train"] else "dev"]  # of D_l, or what develops
+    wanted[chosen_rows] = True
+    special = np.searchsorted(places(wanted), chosen_rows)  # the same among the texts that are kept
     texts = reader.texts([*sources["train"], *sources["transfer"]])
     kept = (text for text, keep in zip(texts, wanted, strict=True) if keep)
     longest = config.max_seq_length if config.long_texts == "windows" else None
@@ -112,10 +112,10 @@ def prepare_transfer(
         everything, texts = encode_texts(kept, int(wanted.sum()), encoder, scratch, workers)
         rng = rng_of(config, "order")
         if sources["train"]:
-            parts = _parts(texts, own, number, rng)
+            parts = _parts(texts, special, number, rng)
         else:  # of documents' many windows, no more validate than of sentences
-            rows = rng.permutation(texts.rows(own))[:held_out]
-            parts = _in_shards(rows, texts.rows(places(~marked(len(texts), own))), rng)
+            rows = rng.permutation(texts.rows(special))[:held_out]
+            parts = _in_shards(rows, texts.rows(places(~marked(len(texts), special))), rng)
         summary, counts = _write(everything, parts, len(tokenizer), folder)
     summary |= {"texts": len(texts), **texts.cut()}
     usage = os.path.join(folder, USAGE)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.data.batches import InShards, ordered_batches
+from xtremedistil.data.batches import FEW_SHAPES, InShards, ordered_batches
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.shards import (
     Manifest,
@@ -121,7 +121,7 @@ def teacher_outputs(
     batch_pieces = _GPU_PIECES if tf.config.list_logical_devices("GPU") else _CPU_PIECES
     with ThreadPoolExecutor(1, "outputs") as putter:
         putting: collections.deque[Future] = collections.deque()
-        for chosen, batch in ordered_batches(rows, batch_pieces):
+        for chosen, batch in ordered_batches(rows, batch_pieces, multiple=FEW_SHAPES):
             outputs = forward(batch["ids"], batch["mask"])
             real = batch["mask"] > 0
             for kind in kinds:

@@ -8,7 +8,6 @@ from typing import Any
 from absl import logging
 
 from xtremedistil.config import StudentConfig
-from xtremedistil.data.formats import Example
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.unlabeled import AGREEMENT
 from xtremedistil.distil.losses import LABELS, LOGITS, REPRESENTATION
@@ -52,9 +51,7 @@ def collect(
     models = scored or agreeing
     folder = run.student.save()
     saved_model = _export(run, folder)
-    examples = test_examples(run, schema.TEST if tested else AGREEMENT)
-    found = find_disagreements(run, examples, models.test, models.teacher, models.student)
-    _write(run, schema.DISAGREEMENTS, found)
+    example = _show(run, models, saved_model)
     steps = _steps(run, step_records, scored, agreeing)
     parts = _parts(run, steps, target_cost)
     retained, interval = _kept(run, scored) if scored else (None, None)
@@ -73,7 +70,7 @@ def collect(
         data=_data(run, run.data.prepare_transfer()),
         latency=time_run(run, folder),
         saved_model=saved_model,
-        example=_example(examples[0], saved_model) if saved_model else None,
+        example=example,
         parts=parts,
         seconds=sum(part.seconds for part in parts.values()),
         processor_seconds=_sum_known([part.processor_seconds for part in parts.values()]),
@@ -243,10 +240,14 @@ def _export(run: Run, folder: str) -> str | None:
     return saved_model
 
 
-def _example(example: Example, saved_model: str) -> schema.AnsweredExample | None:
-    """A test sentence, as the exported student answers it; None where that reads no text."""
-    text = " ".join(example.words)
-    answers = answer_texts(saved_model, [text])
+def _show(run: Run, models: ScoredModels, saved_model: str | None) -> schema.AnsweredExample | None:
+    """Writes the test sentences on which teacher and student disagree most; returns one, as the
+    exported student answers it, or None where there is none that reads text."""
+    examples = test_examples(run, schema.TEST if models.teacher else AGREEMENT)
+    found = find_disagreements(run, examples, models.test, models.teacher, models.student)
+    _write(run, schema.DISAGREEMENTS, found)
+    text = " ".join(examples[0].words)
+    answers = answer_texts(saved_model, [text]) if saved_model else None
     return schema.AnsweredExample(text=text, answer=answers[0]) if answers else None
 
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil.data.batches import ordered_batches
+from xtremedistil.data.batches import FEW_SHAPES, ordered_batches
 from xtremedistil.data.labels import LabelSet
 from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.schemes import BEGIN, BIOES, OUTSIDE
@@ -103,7 +103,7 @@ def _forward_all(forward: Forward, rows: Ragged, labels: LabelSet, advance: Adva
     rows = Ragged(rows.offsets, {"ids": rows.pieces["ids"]}, {})
     per_piece = labels.task == "ner"
     out = np.zeros((rows.offsets[-1] if per_piece else len(rows), len(labels)), np.float32)
-    for chosen, batch in ordered_batches(rows, BATCH_PIECES):
+    for chosen, batch in ordered_batches(rows, BATCH_PIECES, multiple=FEW_SHAPES):
         logits = np.asarray(forward(batch["ids"], batch["mask"]))
         if per_piece:
             real = batch["mask"] > 0
