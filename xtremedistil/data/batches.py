@@ -29,7 +29,7 @@ _WINDOW_SENTENCES = 8192
 _READERS = 4  # threads for the shards of a window: checksums, and waiting for the disk
 _WINDOW_BATCHES = 16
 # For `ordered_batches` of ever new sentences: TensorFlow keeps nearly a megabyte for every shape of
-# batch that it has seen, of which there would be hundreds.
+# batch that it has seen, of which there would be nearly two hundred.
 FEW_SHAPES = 8
 # Of WikiAnn, 6% of batches of 128 is padding with it, 9% at 512; without, 1% and 5%.
 _LENGTH_NOISE = 0.2
