@@ -12,7 +12,13 @@ from xtremedistil.students.embeddings import (
     student_pieces,
     svd,
 )
-from xtremedistil.students.rows import row_of_piece, with_nearest
+from xtremedistil.students.rows import (
+    predict_rows,
+    row_of_piece,
+    with_added,
+    with_nearest,
+    without_row,
+)
 from xtremedistil.students.vectors import fill_missing, read_vectors
 from xtremedistil.tokenization.wordpiece import WordPiece
 
@@ -86,6 +92,54 @@ def test_other_pieces_read_the_row_of_what_the_teacher_finds_most_alike(monkeypa
     alone = row_of_piece(pieces[:5], len(RULES), ids.unknown)
     with_nearest(alone, pieces[:5], table, ids)
     assert set(alone[5:]) == {ids.unknown}
+
+
+def a_vocabulary(total=400, known=150, width=12, dimensions=5):
+    """Pieces with rows, and a teacher's table from which trained rows follow by a linear map."""
+    rng, ids = np.random.default_rng(4), RULES.special_ids
+    table = rng.normal(size=(total, width)).astype(np.float32)
+    pieces = np.union1d(ids.all, np.arange(known))
+    trained = (table[pieces] @ rng.normal(size=(width, dimensions)) + 3).astype(np.float32)
+    trained[np.isin(pieces, ids.all)] = 50  # special pieces follow no map
+    return pieces, table, trained, ids
+
+
+def test_added_rows_are_what_the_trained_ones_let_expect(monkeypatch):
+    monkeypatch.setattr("xtremedistil.students.rows._SHRINKAGE", 1e-9)
+    pieces, table, trained, ids = a_vocabulary()
+    own = row_of_piece(pieces, len(table), ids.unknown)
+    lacking = without_row(pieces, len(table), ids)
+    rows = with_added(own, len(lacking), pieces, table, ids)
+    np.testing.assert_array_equal(rows[pieces], np.arange(len(pieces)))
+    assert sorted(rows[lacking]) == list(range(len(pieces), len(pieces) + len(lacking)))
+    assert set(own[lacking]) == {own[ids.unknown]}  # its own rows stay
+    added = predict_rows(trained, rows, len(lacking), pieces, table, ids)
+    known = np.setdiff1d(pieces, ids.all)
+    by_direction, *_ = np.linalg.lstsq(
+        np.c_[table[known], np.ones(len(known))], trained[own[known]], rcond=None
+    )
+    expected = np.c_[table, np.ones(len(table))] @ by_direction
+    whole = np.concatenate([trained, added])
+    np.testing.assert_allclose(whole[rows[lacking]], expected[lacking], atol=1e-3)
+
+
+def test_pieces_that_are_alike_share_an_added_row():
+    pieces, table, trained, ids = a_vocabulary()
+    lacking = without_row(pieces, len(table), ids)
+    kinds = np.arange(len(lacking)) % 3
+    table[lacking] = 20 * np.eye(12, dtype=np.float32)[kinds] + 0.1 * table[lacking]
+    own = row_of_piece(pieces, len(table), ids.unknown)
+    rows = with_added(own, 8, pieces, table, ids)
+    for row in range(len(pieces), len(pieces) + 8):
+        assert len(set(kinds[rows[lacking] == row])) <= 1
+    np.testing.assert_array_equal(rows, with_added(own, 8, pieces, table, ids))
+    added = predict_rows(trained, rows, 8, pieces, table, ids)
+    assert added.shape == (8, 5)
+    one_each = with_added(own, len(lacking), pieces, table, ids)
+    each = predict_rows(trained, one_each, len(lacking), pieces, table, ids)
+    for row in np.unique(rows[lacking]):
+        of_group = each[rows[lacking] == row]  # in the order of the pieces, as rows for each are
+        np.testing.assert_allclose(added[row - len(pieces)], of_group.mean(axis=0), atol=1e-4)
 
 
 def test_pieces_that_occur_too_seldom_have_no_row():

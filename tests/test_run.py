@@ -341,6 +341,30 @@ def test_rare_pieces_can_share_the_row_of_others(data, finished, tmp_path):
         np.testing.assert_array_equal(run.rows.read()[common], np.arange(kept))
 
 
+def test_rows_are_added_to_a_student_that_is_trained_already(data, finished, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished[0], out)
+    config = small(data, out, other_rows=7)
+    trained = {p: p.stat().st_mtime_ns for p in out.glob("steps/*/*")}
+    results = execute(config)
+    assert {p: p.stat().st_mtime_ns for p in out.glob("steps/*/*")} == trained
+    rows = finished[1]["student"]["shape"]["vocabulary_size"]
+    assert results["student"]["shape"]["vocabulary_size"] == rows + 7
+    run = Run(config)
+    lacking = np.flatnonzero(run.data.lacks_row())
+    served, model = run.rows.read_served(), run.student.load_step(-1)
+    assert set(served[lacking]) - set(range(rows)) <= set(range(rows, rows + 7))
+    common = run.data.read_pieces()
+    np.testing.assert_array_equal(served[common], np.arange(rows))
+    assert run.rows.read().max() < rows  # training reads none of them
+    bundle, without = Bundle.load(str(out / "student")), Bundle.load(str(finished[0] / "student"))
+    np.testing.assert_array_equal(bundle.rows, served)
+    ids = np.array([[2, 5, 6, rows + 1, rows + 6, 3]], np.int32)
+    np.testing.assert_array_equal(bundle.model(ids), model(ids)["label_head"])
+    known = np.array([[2, 5, 6, 3]], np.int32)
+    np.testing.assert_array_equal(bundle.model(known), without.model(known))
+
+
 def test_word_vectors_start_the_embeddings(data, finished, tmp_path):
     for part in ("teacher", "data"):
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)

@@ -15,9 +15,9 @@ SCORES = {"teacher scores", "student scores"}
 LABELS_STEP = {"labels", "student scores"}
 LOGITS_STEP = {"logits", *LABELS_STEP}
 STEPS = {"representation", *LOGITS_STEP}
-VOCABULARY = {"vocabulary", "rows", *STEPS}
+VOCABULARY = {"vocabulary", "rows", "added rows", *STEPS}
 TRANSFER = {"transfer", "targets", *VOCABULARY}
-TEACHER = {"teacher", "rows", "targets", "teacher scores", *STEPS}
+TEACHER = {"teacher", "rows", "added rows", "targets", "teacher scores", *STEPS}
 EVERYTHING = {"labeled", *TRANSFER, *TEACHER}
 JOINT = {"strategy": "D3.1"}
 NOTHING: set[str] = set()
@@ -83,8 +83,9 @@ CASES = {
         STEPS | {"vectors"},
         {"embeddings": "glove", "vector_file": "VECTORS"},
     ),
-    "vocabulary_min_count": (2, STEPS | {"vectors", "rows"}, GLOVE),
+    "vocabulary_min_count": (2, STEPS | {"vectors", "rows", "added rows"}, GLOVE),
     "other_pieces": ("unknown", STEPS, {}),
+    "other_rows": (5, {"added rows"}, {}),
     "projection": ("linear", STEPS, {}),
     "heads_on": ("states", STEPS, {}),
     "strategy": ("D4.2", LOGITS_STEP, {}),
@@ -170,7 +171,7 @@ def fingerprints(places, **flags):
     }
     if not run.labeled:
         found["agreement"] = parts.agreement
-    found["rows"] = parts.rows()
+    found["rows"], found["added rows"] = parts.rows(), parts.added_rows()
     found["teacher scores"] = parts.scores("teacher", teachers)
     steps = run.student.step_parts()
     for step, part in zip(run.student.plan_steps(), steps, strict=True):

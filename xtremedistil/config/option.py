@@ -25,6 +25,7 @@ PARTS = (
     "logits steps",
     "labels steps",
     "joint steps",
+    "added rows",
     "scores",
 )
 

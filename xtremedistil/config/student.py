@@ -70,6 +70,16 @@ class StudentConfig(Checked):
         decides=("steps",),
         before="unknown",
     )
+    other_rows: int = option(
+        0,
+        "Rows to add to the table of a trained student for pieces that have none of their own, "
+        "with --other_pieces=nearest: ridge regression from the teacher's table to the trained "
+        "rows predicts them, and pieces that are alike share one. 0: none, such pieces read the "
+        "nearest trained row; as many as there are such pieces, or more: one for each.",
+        low=0,
+        decides=("added rows",),
+        before=0,
+    )
     projection: str = option(
         "gelu",
         "Activation of the projection to the teacher's width. linear: a faster student, since it "
@@ -88,6 +98,12 @@ class StudentConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.other_rows and self.other_pieces == "unknown":
+            raise ConfigError(
+                "--other_rows adds rows for pieces that --other_pieces=unknown makes the unknown "
+                f"piece: give one of them. Received: other_rows={self.other_rows} "
+                f"other_pieces={self.other_pieces}"
+            )
         if (self.embeddings in ("glove", "fasttext")) != bool(self.vector_file):
             raise ConfigError(
                 "--vector_file goes with --embeddings=glove or fasttext, and they with it. "

@@ -73,7 +73,7 @@ class DevelopmentScores:
         for number in self._student.final_steps():
             step = self._student.plan_steps()[number]
             model = self._student.load_step(number)
-            forward = forward_of(model, step.head, self._rows.read())
+            forward = forward_of(model, step.head, self._rows.read_served())
             per_language |= self._score(forward, step.language)["per_language"]
         scores = {**mean_and_std(per_language.values()), "per_language": per_language}
         return {self._run.metric_name: scores}

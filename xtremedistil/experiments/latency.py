@@ -39,7 +39,7 @@ def time_run(run: Run, folder: str) -> schema.Latency:
         folder: of the student.
     """
     last = run.student.final_steps()[-1]
-    pieces = run.student.find_shape().vocabulary_size
+    pieces = run.student.find_served_shape().vocabulary_size
     teacher = run.teacher.load(), run.checkpoint.config.vocabulary_size, "logits"
     student = run.student.load_step(last), pieces, run.student.plan_steps()[last].head
     # several students, one per language, are not served as one

@@ -64,7 +64,8 @@ def collect(
         retained=retained,
         retained_interval=interval,
         agreement=agreeing and agreement(run, agreeing.test, agreeing.student),
-        compression=run.teacher.make()["parameters"] / run.student.find_shape().deployed_parameters,
+        compression=run.teacher.make()["parameters"]
+        / run.student.find_served_shape().deployed_parameters,
         unseen=_unseen_scores(run, scored) if scored else schema.Unseen(sentences=0),
         unknown_piece_rate=_unknown_rate(run, models.test),
         data=_data(run, run.data.prepare_transfer()),
@@ -151,7 +152,7 @@ def _teacher(run: Run, scored: Scored | None) -> schema.Teacher:
 
 
 def _student(run: Run, scored: Scored | None, folder: str) -> schema.Student:
-    shape = run.student.find_shape()
+    shape = run.student.find_served_shape()
     return schema.Student(
         **_scores(scored),
         dev=parse(schema.Metric, run.development.of_final_students(), "development scores:"),
@@ -299,10 +300,11 @@ def _fingerprints(run: Run, test: Ragged) -> dict[str, str]:
 
 
 def _student_fingerprints(run: Run) -> dict[str, str]:
-    finals = [run.student.step_parts()[number].fingerprint for number in run.student.final_steps()]
+    finals = [run.student.step_parts()[number] for number in run.student.final_steps()]
+    made_by = [part.fingerprint for part in (*finals, *run.rows.added_parts())]
     return {
         schema.TRANSFER: run.parts.transfer.fingerprint,
-        schema.STUDENT: files.fingerprint(finals),
+        schema.STUDENT: files.fingerprint(made_by),
     }
 
 

@@ -1,5 +1,7 @@
-"""Which row of the student's table each piece of the full vocabulary reads."""
+"""Which row of the student's table each piece of the full vocabulary reads, in training and in the
+student that is scored and served."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,16 @@ from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.teacher import RunTeacher
 from xtremedistil.runtime import files
 from xtremedistil.runtime.once import once
-from xtremedistil.students.rows import NEAREST, row_of_piece, with_nearest
+from xtremedistil.runtime.parts import Part
+from xtremedistil.students.rows import (
+    NEAREST,
+    predict_rows,
+    row_of_piece,
+    with_added,
+    with_nearest,
+    without_row,
+)
+from xtremedistil.tokenization.base import SpecialIds
 
 _ROWS = "rows.safetensors"
 
@@ -28,29 +39,77 @@ class RunRows:
         not done; the teacher must be made. Returns what it recorded."""
         if self._run.config.student.other_pieces != NEAREST:
             return {}
-        part = self._run.parts.rows()
-        part.check(overwrite=True)
 
-        def find() -> tuple[dict[str, Any], tuple[str, ...]]:
-            pieces, tokenizer = self._data.read_pieces(), self._run.checkpoint.tokenizer
-            rows = self._own()
-            table = self._teacher.read_table(tuned=True)
-            with_nearest(rows, pieces, table, tokenizer.special_ids)
-            files.write_bytes(part.path(_ROWS), safetensors.numpy.save({"rows": rows}))
-            return {"pieces": len(rows), "rows": len(pieces)}, (_ROWS,)
+        def find(rows: np.ndarray, pieces: np.ndarray, table: np.ndarray) -> np.ndarray:
+            with_nearest(rows, pieces, table, self._special_ids)
+            return rows
 
-        return part.ensure(find)
-
-    def _own(self) -> np.ndarray:
-        """The rows where other pieces are unknown."""
-        tokenizer = self._run.checkpoint.tokenizer
-        unknown = tokenizer.special_ids.unknown
-        return row_of_piece(self._data.read_pieces(), len(tokenizer), unknown)
+        return self._keep(self._run.parts.rows(), find)
 
     @once
     def read(self) -> np.ndarray:
-        """`(full vocabulary,)` int32: each piece's row."""
-        if not self.make():
-            return self._own()
-        path = self._run.parts.rows().path(_ROWS)
-        return safetensors.numpy.load(files.read_bytes(path))["rows"]
+        """`(full vocabulary,)` int32: each piece's row in training."""
+        return _read(self._run.parts.rows()) if self.make() else self._own()
+
+    @once
+    def added(self) -> int:
+        """Rows that are added to a trained student's table (`--other_rows`)."""
+        pieces = self._data.read_pieces()
+        if not self._run.config.student.other_rows or len(pieces) <= len(self._special_ids.all):
+            return 0
+        lacking = without_row(pieces, len(self._run.checkpoint.tokenizer), self._special_ids)
+        return min(self._run.config.student.other_rows, len(lacking))
+
+    def added_parts(self) -> list[Part]:
+        """The part of the added rows, if any are."""
+        return [self._run.parts.added_rows()] if self.added() else []
+
+    @once
+    def read_served(self) -> np.ndarray:
+        """`(full vocabulary,)` int32: each piece's row in the table of a student that is scored and
+        served; the teacher must be made."""
+        if not self.added():
+            return self.read()
+
+        def find(rows: np.ndarray, pieces: np.ndarray, table: np.ndarray) -> np.ndarray:
+            return with_added(rows, self.added(), pieces, table, self._special_ids)
+
+        part = self._run.parts.added_rows()
+        self._keep(part, find)
+        return _read(part)
+
+    def grown(self, trained: np.ndarray) -> np.ndarray:
+        """A trained table `(V, E)` with the added rows behind it."""
+        pieces, table = self._data.read_pieces(), self._teacher.read_table(tuned=True)
+        served, ids = self.read_served(), self._special_ids
+        return np.concatenate(
+            [trained, predict_rows(trained, served, self.added(), pieces, table, ids)]
+        )
+
+    @property
+    def _special_ids(self) -> SpecialIds:
+        return self._run.checkpoint.tokenizer.special_ids
+
+    def _own(self) -> np.ndarray:
+        """The rows where other pieces are unknown."""
+        total, unknown = len(self._run.checkpoint.tokenizer), self._special_ids.unknown
+        return row_of_piece(self._data.read_pieces(), total, unknown)
+
+    def _keep(
+        self, part: Part, find: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    ) -> dict[str, Any]:
+        """Makes a part of rows that `find` finds, from those of `_own`, the student's pieces and
+        the teacher's table, unless it is there; returns what it recorded."""
+        part.check(overwrite=True)
+
+        def compute() -> tuple[dict[str, Any], tuple[str, ...]]:
+            pieces = self._data.read_pieces()
+            rows = find(self._own(), pieces, self._teacher.read_table(tuned=True))
+            files.write_bytes(part.path(_ROWS), safetensors.numpy.save({"rows": rows}))
+            return {"pieces": len(rows), "rows": len(pieces)}, (_ROWS,)
+
+        return part.ensure(compute)
+
+
+def _read(part: Part) -> np.ndarray:
+    return safetensors.numpy.load(files.read_bytes(part.path(_ROWS)))["rows"]

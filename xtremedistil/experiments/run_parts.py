@@ -113,9 +113,16 @@ class RunParts:
 
     def rows(self) -> Part:
         """The rows of the student's table that pieces without one of their own read."""
+        return self._part("data/rows", self._rows_inputs())
+
+    def added_rows(self) -> Part:
+        """The rows that such pieces read where rows are added for them."""
+        return self._part("data/added-rows", self._rows_inputs() | self._options("added rows"))
+
+    def _rows_inputs(self) -> dict[str, Any]:
         made_from = {"teacher": self.teacher, "vocabulary": self.vocabulary}
         inputs = {name: part.fingerprint for name, part in made_from.items()}
-        return self._part("data/rows", inputs | self._options("rows"))
+        return inputs | self._options("rows")
 
     def steps(self, steps: Sequence[Step]) -> list[Part]:
         """The folder of each step; a step depends on the one before it, for the same language."""

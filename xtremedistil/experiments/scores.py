@@ -6,7 +6,7 @@ is ever chosen by it.
 
 import functools
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +147,7 @@ class RunScores:
     def of_steps(self, numbers: list[int], advance: Advance) -> Scored:
         """The scores of the student after a step, or of one student per language; `advance` as in
         `of_teacher`."""
-        student, rows = self.run.student, self.run.rows.read()
+        student, rows = self.run.student, self.run.rows.read_served()
         steps, parts = student.plan_steps(), student.step_parts()
 
         def forward(number: int) -> Forward:
@@ -157,13 +157,19 @@ class RunScores:
             _Model(steps[n].language, parts[n], functools.partial(forward, n)) for n in numbers
         ]
         name = steps[numbers[0]].name if len(numbers) == 1 else "students"
-        return self._score(name, models, None, advance)
+        return self._score(name, models, None, advance, self.run.rows.added_parts())
 
     def _score(
-        self, name: str, models: list[_Model], limit: int | None, advance: Advance
+        self,
+        name: str,
+        models: list[_Model],
+        limit: int | None,
+        advance: Advance,
+        shared: Sequence[Part] = (),
     ) -> Scored:
-        """Scores models, each on its language's sentences, or one on all."""
-        parts, made_by = self.run.parts, [model.part for model in models]
+        """Scores models, each on its language's sentences, or one on all; `shared` are parts that
+        all of them are made by."""
+        parts, made_by = self.run.parts, [*(model.part for model in models), *shared]
         if self.agreement:
             part = parts.scores(f"agreement-{name}", made_by, parts.agreement)
         else:

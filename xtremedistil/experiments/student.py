@@ -1,5 +1,6 @@
 """A run's student, or its students, one per language (D0): how it starts, and its steps."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +67,8 @@ class RunStudent:
 
     @once
     def find_shape(self) -> StudentShape:
-        """The student's sizes; the number of its pieces comes from the transfer set."""
+        """The sizes of the student in training; the number of its pieces comes from the transfer
+        set."""
         config, student = self._run.config, self._run.config.student
         return StudentShape(
             vocabulary_size=len(self._data.read_pieces()),
@@ -81,17 +83,22 @@ class RunStudent:
             depth=student.depth,
         )
 
-    def _model(self, dropout: float) -> keras.Model:
+    @once
+    def find_served_shape(self) -> StudentShape:
+        """The sizes of the student that is scored and served, which may have more rows."""
+        shape = self.find_shape()
+        rows = shape.vocabulary_size + self._rows.added()
+        return dataclasses.replace(shape, vocabulary_size=rows)
+
+    def _model(self, shape: StudentShape, dropout: float) -> keras.Model:
         run = self._run.config.run
         # the fused GPU operation has no XLA kernel, and all of a run computes with the same one
-        return build_student(
-            self.find_shape(), dropout, run.seed, fused=False if run.jit_compile else "auto"
-        )
+        return build_student(shape, dropout, run.seed, fused=False if run.jit_compile else "auto")
 
     def build(self) -> keras.Model:
         """The student as it starts."""
         student, shape = self._run.config.student, self.find_shape()
-        model = self._model(student.dropout)
+        model = self._model(shape, student.dropout)
         if (vectors := self._data.read_vectors()) is not None:
             start = fill_missing(vectors, np.random.default_rng(self._run.config.run.seed))
         elif student.embeddings == RANDOM:
@@ -138,10 +145,18 @@ class RunStudent:
         return Ragged(rows.offsets, {**rows.pieces, "ids": ids}, rows.sentences)
 
     def load_step(self, number: int) -> keras.Model:
-        """The student after a step."""
-        model = self._model(dropout=0.0)
-        load_weights(self.step_parts()[number].path(WEIGHTS), model)
-        return model
+        """The student after a step, as it is scored and served."""
+        trained = self._model(self.find_shape(), dropout=0.0)
+        load_weights(self.step_parts()[number].path(WEIGHTS), trained)
+        if not self._rows.added():
+            return trained
+        served = self._model(self.find_served_shape(), dropout=0.0)
+        for layer in trained.layers:
+            weights = layer.get_weights()
+            if layer.name == "embeddings":
+                weights = [self._rows.grown(*weights)]
+            served.get_layer(layer.name).set_weights(weights)
+        return served
 
     def save(self) -> str:
         """Writes each final student as a bundle, and returns their folder."""
@@ -150,10 +165,10 @@ class RunStudent:
             step = self.plan_steps()[number]
             bundle = Bundle(
                 deployed(self.load_step(number), step.head),
-                self.find_shape(),
+                self.find_served_shape(),
                 step.head,
                 self._run.checkpoint.tokenizer,
-                self._rows.read(),
+                self._rows.read_served(),
                 self._data.read_labels(),
             )
             bundle.save(os.path.join(folder, step.language) if step.language else folder)
