@@ -134,7 +134,8 @@ def _students(run: Run, last_stage: int, length: int) -> list[Cost]:
     seconds = _GRAPHS * len(steps) + work / rate
     costs = [Cost("student", seconds, memory, _FLOAT * weights * len(steps))]
     if config.run.stage == "all":
-        costs.append(Cost("scores and export", SCORING_SECONDS, memory, 3 * _FLOAT * weights))
+        served = _FLOAT * run.student.find_served_shape().deployed_parameters
+        costs.append(Cost("scores and export", SCORING_SECONDS, memory, 3 * served))
     return costs
 
 
