@@ -31,9 +31,9 @@ class _Nested:
     def update(self, number: int = 1) -> None:
         self.n += number
         share = f" {100 * self.n // self.total}%" if self.total else ""
-        bar, name, reached = _outer[-1]
+        bar, name, advance = _outer[-1]
         bar.set_postfix_str(f"{name}: {self.label}{share}", refresh=False)
-        bar.update(reached() - bar.n)
+        advance()
 
     def set_postfix(self, **_: Any) -> None:
         """The line has no room for losses."""
@@ -59,32 +59,34 @@ def hide() -> None:
     _hidden = True
 
 
-_outer: list[tuple[Any, str, Callable[[], int]]] = []
+_outer: list[tuple[Any, str, Callable[[], None]]] = []
 
 
 @contextlib.contextmanager
 def nested(bar: Any, name: str, seconds: float) -> Iterator[None]:
     """Shows all progress inside the block at the end of one line.
 
-    The line moves with the clock, no further than what the block was expected to take: it has a
-    rate and an ETA from the start, where one part of it may take hours.
+    The line moves with the clock: it has a rate and an ETA from the start, where one part of it may
+    take hours. What the block takes beyond what was expected makes the whole longer.
 
     Args:
         bar: that line, of `progress`, which counts expected seconds.
         name: of the part that is being done.
-        seconds: that the part is expected to take; the bar ends that much further.
+        seconds: that the part is expected to take; the bar ends that much further, or more.
     """
-    start, begun = bar.n, time.monotonic()
+    start, total, expected, begun = bar.n, bar.total, round(seconds), time.monotonic()
 
-    def reached() -> int:
-        return start + round(min(seconds, time.monotonic() - begun))
+    def advance(least: int = 0) -> None:
+        passed = max(least, round(time.monotonic() - begun))
+        bar.total = total + max(0, passed - expected)
+        bar.update(start + passed - bar.n)
 
-    _outer.append((bar, name, reached))
+    _outer.append((bar, name, advance))
     try:
         yield
     finally:
         _outer.pop()
-    bar.update(start + round(seconds) - bar.n)
+    advance(least=expected)
 
 
 def progress(
