@@ -39,6 +39,16 @@ def test_a_line_moves_with_the_clock_while_a_part_is_done(clock):
         assert bar.n == bar.total == 550
 
 
+def test_rounded_parts_may_be_more_than_the_rounded_whole(clock):
+    with lines.progress("sweep", round(3 * 10.6), "s of work") as bar:
+        for _ in range(3):
+            with lines.nested(bar, "part", 10.6):
+                clock.now += 5
+                lines.progress("training", 10, "batches").update()
+                assert bar.n <= bar.total
+        assert bar.n == bar.total == 33
+
+
 def test_a_part_that_fails_leaves_the_line_where_it_stood(clock):
     with lines.progress("sweep", 90, "s of work") as bar:
         with pytest.raises(ZeroDivisionError), lines.nested(bar, "first", 60):

@@ -78,7 +78,8 @@ def nested(bar: Any, name: str, seconds: float) -> Iterator[None]:
 
     def advance(least: int = 0) -> None:
         passed = max(least, round(time.monotonic() - begun))
-        bar.total = total + max(0, passed - expected)
+        # a line that is beyond its total shows none, and rounded parts may sum up to more
+        bar.total = max(total + passed - expected, total, start + passed)
         bar.update(start + passed - bar.n)
 
     _outer.append((bar, name, advance))
