@@ -350,6 +350,7 @@ def test_rows_are_added_to_a_student_that_is_trained_already(data, finished, tmp
     assert {p: p.stat().st_mtime_ns for p in out.glob("steps/*/*")} == trained
     rows = finished[1]["student"]["shape"]["vocabulary_size"]
     assert results["student"]["shape"]["vocabulary_size"] == rows + 7
+    assert set(results["parts"]) - set(finished[1]["parts"]) == {"added rows"}
     run = Run(config)
     lacking = np.flatnonzero(run.data.lacks_row())
     served, model = run.rows.read_served(), run.student.load_step(-1)

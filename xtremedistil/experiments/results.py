@@ -264,6 +264,7 @@ def _parts(
         schema.TRANSFER: run.data.prepare_transfer(),
         schema.TEACHER: run.teacher.make(),
         "rows": run.rows.make(),
+        **({"added rows": run.rows.make_added()} if run.rows.added() else {}),
         "targets": target_cost,
         **{step.name: vars(step) for step in steps},
     }

@@ -55,7 +55,8 @@ class RunRows:
     def added(self) -> int:
         """Rows that are added to a trained student's table (`--other_rows`)."""
         pieces = self._data.read_pieces()
-        if not self._run.config.student.other_rows or len(pieces) <= len(self._special_ids.all):
+        known = len(pieces) - len(self._special_ids.all)  # what regression learns from
+        if not self._run.config.student.other_rows or known <= 0:
             return 0
         lacking = without_row(pieces, len(self._run.checkpoint.tokenizer), self._special_ids)
         return min(self._run.config.student.other_rows, len(lacking))
@@ -65,18 +66,21 @@ class RunRows:
         return [self._run.parts.added_rows()] if self.added() else []
 
     @once
-    def read_served(self) -> np.ndarray:
-        """`(full vocabulary,)` int32: each piece's row in the table of a student that is scored and
-        served; the teacher must be made."""
+    def make_added(self) -> dict[str, Any]:
+        """Finds the pieces that read each added row, likewise."""
         if not self.added():
-            return self.read()
+            return {}
 
         def find(rows: np.ndarray, pieces: np.ndarray, table: np.ndarray) -> np.ndarray:
             return with_added(rows, self.added(), pieces, table, self._special_ids)
 
-        part = self._run.parts.added_rows()
-        self._keep(part, find)
-        return _read(part)
+        return self._keep(self._run.parts.added_rows(), find)
+
+    @once
+    def read_served(self) -> np.ndarray:
+        """`(full vocabulary,)` int32: each piece's row in the table of a student that is scored and
+        served."""
+        return _read(self._run.parts.added_rows()) if self.make_added() else self.read()
 
     def grown(self, trained: np.ndarray) -> np.ndarray:
         """A trained table `(V, E)` with the added rows behind it."""
