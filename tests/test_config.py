@@ -91,6 +91,10 @@ def test_a_config_of_another_kind_is_refused(values, message):
             r"--dropout must be between 0.0 and 0.99. Received: dropout=1.5",
         ),
         (lambda: StudentConfig(hidden_size=0), r"--hidden_size must be at least 1"),
+        (
+            lambda: StudentConfig(other_rows=5, other_pieces="unknown"),
+            r"give one of them\. Received: other_rows=5 other_pieces=unknown",
+        ),
         (lambda: StudentConfig(hidden_size=2.5), r"--hidden_size must be of type int"),
         (
             lambda: DistillationConfig(strategy="D5"),
