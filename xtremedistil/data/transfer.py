@@ -39,6 +39,7 @@ from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, DataError
 from xtremedistil.runtime.parts import DONE
 from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.raw_words import WORD_RULE
 
 SHARD_SENTENCES = 2048
 VALIDATION, USAGE = "validation.safetensors", "pieces.safetensors"
@@ -56,7 +57,7 @@ def transfer_contents(
     all_pieces = labels is None or labels.covers_every_piece
     contents: dict[str, object] = {} if all_pieces else {HAS_CLASS: True}
     if reads_raw_text(config, sources):
-        contents["raw text"] = True
+        contents["raw text"] = WORD_RULE
     if config.long_texts == "windows":
         contents["windows"] = config.max_seq_length
     return contents | {

@@ -29,6 +29,7 @@ from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.base import Tokenizer
+from xtremedistil.tokenization.raw_words import WORD_RULE
 
 DEV, AGREEMENT, TEST = "dev", "agreement", "test"  # splits of a run without training labels
 _FEWEST = 3  # one text each to train, to develop and to test on
@@ -49,7 +50,7 @@ def unlabeled_contents(
         "labels of the teacher": list(labels.names),
         "transfer_validation": held_out,
         "agreement_test": config.agreement_test,
-        "raw text": reads_raw_text(config, sources),
+        "raw text": reads_raw_text(config, sources) and WORD_RULE,
     }
 
 
