@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import time
 
 import absl.logging
 import numpy as np
@@ -88,16 +87,21 @@ def test_what_a_kill_left_of_a_file_does_not_strand_an_empty_part(tmp_path):
     assert part.ensure(lambda: ({"answer": 1}, ()))["answer"] == 1
 
 
-def make_slowly(folder, began, answer, log):
-    """Makes the shared part of a folder in a process of its own, and says what it got."""
+def make(folder, began, waits, answer, log):
+    """Makes the shared part of a folder in a process of its own, and says what it got. The first
+    one is at work until another waits for it."""
     lines = []
-    absl.logging.info = lambda text, *values: lines.append(text % values)
+
+    def hear(text, *values):
+        lines.append(text % values)
+        waits.set()
 
     def maker():
         began.set()
-        time.sleep(2)
+        assert answer != 1 or waits.wait(120)
         return {"answer": answer}, ()
 
+    absl.logging.info = hear
     found = Part(folder, {"a": 1}, shared=True).ensure(maker)["answer"]
     with open(log, "w", encoding="utf-8") as file:
         json.dump([found, lines], file)
@@ -106,9 +110,10 @@ def make_slowly(folder, began, answer, log):
 def two_processes(tmp_path, between):
     """The second starts once the first is at work; what each found and logged."""
     folder, processes, logs = str(tmp_path / "part"), [], []
+    began, waits = SPAWN.Event(), SPAWN.Event()
     for answer in (1, 2):
-        began, log = SPAWN.Event(), tmp_path / f"log{answer}"
-        process = SPAWN.Process(target=make_slowly, args=(folder, began, answer, log))
+        log = tmp_path / f"log{answer}"
+        process = SPAWN.Process(target=make, args=(folder, began, waits, answer, log))
         process.start()
         if answer == 1:
             assert began.wait(120)
