@@ -171,12 +171,12 @@ def test_nothing_to_score_on_is_an_error(folder):
         prepare(folder)
 
 
-def transfer(folder, held_out=5, labels=None, **options):
+def transfer(folder, held_out=5, labels=None, read_table=None, **options):
     config, sources, _, _ = prepare(folder, labels, held_out, **options)
     out = folder / "transfer"
     os.makedirs(out, exist_ok=True)
     summary, _ = prepare_transfer(
-        config, sources, RULES, str(folder / "labeled"), held_out, str(out), labels
+        config, sources, RULES, str(folder / "labeled"), held_out, str(out), labels, read_table
     )
     shards = [
         Ragged.load(str(out / name))
@@ -193,6 +193,18 @@ def test_the_transfer_set_is_all_training_text_and_the_transfer_files(folder):
     everything = {h for shard in shards for h in shard.sentences["hash"].tolist()}
     assert set(splits["train"].sentences["hash"].tolist()) <= everything
     assert not set(splits["test"].sentences["hash"].tolist()) & everything
+
+
+def test_variants_of_what_is_learned_from_are_shuffled_among_it(folder):
+    table = np.random.default_rng(0).normal(size=(len(RULES), 8)).astype(np.float32)
+    _, (validation, alone) = transfer(folder)
+    summary, (same, rest) = transfer(folder, read_table=lambda: table, transfer_variants=2)
+    assert (summary["sentences"], summary["held_out"]) == (5 + 3 * 105, 5)
+    assert np.array_equal(validation.pieces["ids"], same.pieces["ids"])
+    assert sorted(hashes_of(rest)) == sorted(3 * hashes_of(alone))
+    assert hashes_of(rest)[:105] != hashes_of(alone)
+    lengths, real = (dict(zip(hashes_of(r), r.lengths, strict=True)) for r in (rest, alone))
+    assert lengths == real
 
 
 def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):

@@ -52,6 +52,7 @@ CASES = {
     "labeled_per_language": (100, EVERYTHING, {}),
     "dev_per_language": (20, EVERYTHING, {}),
     "transfer_per_language": (310, TRANSFER, {}),
+    "transfer_variants": (2, TRANSFER, {"teacher": "READY"}),
     "test_per_language": (30, EVERYTHING, {}),
     "vocabulary_transfer": (400, VOCABULARY, {}),
     "data_seed": (1, EVERYTHING, {}),

@@ -152,6 +152,15 @@ class DataConfig(Checked):
         low=0,
         decides=("transfer",),
     )
+    transfer_variants: int = option(
+        0,
+        "Variants of each transfer sentence that the teacher answers for too, where text is short: "
+        "three in ten of its words' pieces are replaced by ones that mean nearly the same in the "
+        "teacher's table. They are not counted by --transfer_per_language, and none validates.",
+        low=0,
+        decides=("transfer",),
+        before=0,
+    )
     test_per_language: int = option(
         0, "Test sentences per language, sampled (0: all).", low=0, decides=("labeled",)
     )

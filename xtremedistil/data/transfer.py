@@ -10,7 +10,7 @@ say what becomes of it (`columns`).
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from xtremedistil.data.shards import (
     shard_name,
 )
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
+from xtremedistil.data.variants import Neighbours, with_variants
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, DataError
 from xtremedistil.runtime.parts import DONE
@@ -74,6 +75,7 @@ def prepare_transfer(
     held_out: int,
     folder: str,
     labels: LabelSet | None = None,
+    read_table: Callable[[], np.ndarray] | None = None,
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Reads, checks, samples, encodes and shuffles the transfer set.
 
@@ -87,6 +89,7 @@ def prepare_transfer(
             was made by `prepare_unlabeled`) its development texts validate.
         labels: of a ready-made teacher. Where they have no classes for some pieces, shards say
             for which they have (`HAS_CLASS`), so that no loss takes the teacher's logits elsewhere.
+        read_table: gives the teacher's table, `(V, D)`, padding first; where there are variants.
 
     Returns:
         Counts, which do not grow with the number of shards; and the names of the files.
@@ -113,11 +116,16 @@ def prepare_transfer(
         everything, texts = encode_texts(kept, int(wanted.sum()), encoder, scratch, workers)
         rng = rng_of(config, "order")
         if sources["train"]:
-            parts = _parts(texts, special, number, rng)
+            validation, others = _parts(texts, special, number, rng)
         else:  # of documents' many windows, no more validate than of sentences
-            rows = rng.permutation(texts.rows(special))[:held_out]
-            parts = _in_shards(rows, texts.rows(places(~marked(len(texts), special))), rng)
-        summary, counts = _write(everything, parts, len(tokenizer), folder)
+            validation = rng.permutation(texts.rows(special))[:held_out]
+            others = texts.rows(places(~marked(len(texts), special)))
+        others = with_variants(others, config.transfer_variants, len(everything))
+        neighbours = None
+        if config.transfer_variants:
+            neighbours = Neighbours(tokenizer, read_table(), everything)
+        parts = _in_shards(validation, others, rng)
+        summary, counts = _write(config, everything, parts, len(tokenizer), neighbours, folder)
     summary |= {"texts": len(texts), **texts.cut()}
     usage = os.path.join(folder, USAGE)
     files.write_bytes(usage, safetensors.numpy.save({"counts": counts}))
@@ -233,15 +241,15 @@ def _fill(wanted: np.ndarray, among: np.ndarray, number: int, rng: np.random.Gen
 
 def _parts(
     texts: CutTexts, labeled: np.ndarray, held_out: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """The rows of each file of the transfer set, shuffled.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that validate, and all others.
 
     Args:
         texts: that it holds.
         labeled: numbers of those of D_l.
         held_out: how many rows validate; fewer where fewer differ from all of D_l. Copies of their
-            texts belong to no file.
-        rng: shuffles.
+            texts are among neither.
+        rng: chooses.
 
     Raises:
         DataError: there are less than two sentences, or none but those of D_l.
@@ -260,7 +268,7 @@ def _parts(
     number = np.searchsorted(np.cumsum(texts.windows(first[chosen])), held_out, side="right")
     chosen = chosen[: max(1, number)]
     others = places(~is_among(texts.hashes, hashes[chosen]))
-    return _in_shards(texts.rows(first[chosen]), texts.rows(others), rng)
+    return texts.rows(first[chosen]), texts.rows(others)
 
 
 def _in_shards(
@@ -288,16 +296,25 @@ def _written(path: str, everything: Ragged, rows: np.ndarray) -> Ragged | None:
 
 
 def _write(
-    everything: Ragged, parts: dict[str, np.ndarray], vocabulary: int, folder: str
+    config: DataConfig,
+    everything: Ragged,
+    parts: dict[str, np.ndarray],
+    vocabulary: int,
+    neighbours: Neighbours | None,
+    folder: str,
 ) -> tuple[dict[str, object], np.ndarray]:
-    """Writes the files of the transfer set, and counts their pieces."""
+    """Writes the files of the transfer set, and counts their pieces. Rows of `parts` beyond the
+    last one of `everything` are variants (`with_variants`), for which there are neighbours."""
     counts = np.zeros(vocabulary, np.int64)
     sizes, longest = [], 0
     for name, rows in parts.items():
         path = os.path.join(folder, name)
-        shard = _written(path, everything, rows)
+        real = rows % len(everything)
+        shard = _written(path, everything, real)
         if shard is None:
-            shard = everything.take(rows)
+            shard = everything.take(real)
+            if neighbours:
+                shard = neighbours.vary(shard, rows != real, rng_of(config, f"variants {name}"))
             save_shard(shard, path)
         counts += np.bincount(shard.pieces["ids"], minlength=len(counts))
         longest = max(longest, int(shard.lengths.max()))

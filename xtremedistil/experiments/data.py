@@ -20,6 +20,7 @@ from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.embeddings import student_pieces
 from xtremedistil.students.vectors import VECTOR_FILES, Vectors, read_vectors
+from xtremedistil.teachers.teacher import read_table
 
 
 class RunData:
@@ -56,9 +57,9 @@ class RunData:
         config = dataclasses.replace(self._run.read_data, transfer_per_language=per_language)
         held_out = self._run.config.distillation.transfer_validation
         folders = (self._parts.labeled.folder, held_out, part.folder)
-        tokenizer, labels = self._tokenizer, self._ready_labels()
+        arguments = (config, self._run.sources, self._tokenizer, *folders, self._ready_labels())
         return part.ensure(
-            lambda: prepare_transfer(config, self._run.sources, tokenizer, *folders, labels)
+            lambda: prepare_transfer(*arguments, lambda: read_table(self._run.checkpoint))
         )
 
     def _ready_labels(self) -> LabelSet | None:

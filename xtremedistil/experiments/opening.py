@@ -112,6 +112,12 @@ class Opened:
                 f"--finetune=never needs a teacher with a head for --task={config.data.task}. "
                 f"Received: teacher={config.teacher.teacher!r}"
             )
+        if config.data.transfer_variants and self.checkpoint.folder is None:
+            raise ConfigError(
+                "--transfer_variants needs a pretrained teacher, in whose table pieces that mean "
+                "nearly the same are near. Received: "
+                f"transfer_variants={config.data.transfer_variants}, no --teacher"
+            )
         if config.teacher.label_map and not self.ready_teacher:
             raise ConfigError(
                 "--label_map renames the labels of a teacher that is used as it is; one that is "

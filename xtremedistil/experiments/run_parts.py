@@ -56,6 +56,7 @@ class RunParts:
             workers: who makes them.
         """
         self._config, self._workers, self._ready_labels = config, workers, ready_labels
+        self._checkpoint = checkpoint
         held_out = config.distillation.transfer_validation
         if sources["train"] or ready_labels is None:
             contents = labeled_contents(sources, checkpoint.tokenizer, ready_labels, held_out)
@@ -69,7 +70,7 @@ class RunParts:
             wide = config.data.vocabulary_transfer
             data = dataclasses.replace(config.data, transfer_per_language=wide)
             self.vocabulary = self._transfer(data, sources, "data/vocabulary")
-        self.teacher = self._part("teacher", self._teacher_inputs(checkpoint))
+        self.teacher = self._part("teacher", self._teacher_inputs())
         told = {"teacher": self.teacher.fingerprint, "transfer set": self.transfer.fingerprint}
         self.targets = self._part("targets", told | self._options("targets", "stored targets"))
         told = {"teacher": self.teacher.fingerprint, "held-out text": self.labeled.fingerprint}
@@ -90,11 +91,13 @@ class RunParts:
         config = dataclasses.replace(self._config, data=data)
         contents = transfer_contents(data, sources, self.labeled.fingerprint, self._ready_labels)
         inputs = options_of("transfer", sections=config) | contents
+        if data.transfer_variants:
+            inputs |= {"table of": self._checkpoint.identity}
         return self._part("data/transfer" if self._config.run.shared_dir else name, inputs)
 
-    def _teacher_inputs(self, checkpoint: Checkpoint) -> dict[str, Any]:
+    def _teacher_inputs(self) -> dict[str, Any]:
         """The checkpoint stands for --teacher and for the sizes of one that is built here."""
-        inputs = {**checkpoint.identity, "labeled data": self.labeled.fingerprint}
+        inputs = {**self._checkpoint.identity, "labeled data": self.labeled.fingerprint}
         return inputs if self._ready_labels else inputs | self._options("teacher")
 
     def teacher_of(self, language: str) -> Part:

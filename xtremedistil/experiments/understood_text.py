@@ -83,6 +83,8 @@ def _amount_lines(run: Run, found: Understood) -> list[str]:
         lines.append(f"{what:<9} {split}: {counts}")
     if found.transfer_texts:
         own = ", training sentences among them" if run.labeled else ""
+        more = run.config.data.transfer_variants
+        own += f"; {more} variant{'s' * (more > 1)} of each that is learned from" if more else ""
         lines.append(f"transfer  {found.transfer_texts:,} texts{own}{_windows(found)}")
     for name, lengths in found.lengths.items():
         if lengths.longer:
