@@ -3,8 +3,8 @@
 It holds all training sentences without their labels, but for those whose labels validate, and the
 transfer files; a text longer than training reads is cut into several. Some are held out to validate
 on: sentences that D_l does not hold, so that no loss has seen them, with no copy among the rest.
-The others are shuffled once, on disk, into shards. Memory grows by a few bytes a sentence, which
-say what becomes of it (`columns`).
+The others, and their variants if there are any, are shuffled once, on disk, into shards. Memory
+grows by a few bytes a sentence, which say what becomes of it (`columns`).
 """
 
 import contextlib
@@ -116,7 +116,7 @@ def prepare_transfer(
         everything, texts = encode_texts(kept, int(wanted.sum()), encoder, scratch, workers)
         rng = rng_of(config, "order")
         if sources["train"]:
-            validation, others = _parts(texts, special, number, rng)
+            validation, others = _split(texts, special, number, rng)
         else:  # of documents' many windows, no more validate than of sentences
             validation = rng.permutation(texts.rows(special))[:held_out]
             others = texts.rows(places(~marked(len(texts), special)))
@@ -239,7 +239,7 @@ def _fill(wanted: np.ndarray, among: np.ndarray, number: int, rng: np.random.Gen
     wanted[shuffled(places(among & ~wanted), rng)[: max(0, room)]] = True
 
 
-def _parts(
+def _split(
     texts: CutTexts, labeled: np.ndarray, held_out: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows that validate, and all others.
