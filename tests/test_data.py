@@ -7,6 +7,7 @@ import pytest
 import tiny_bert
 
 from xtremedistil.config import DataConfig
+from xtremedistil.data import variants
 from xtremedistil.data.encoding import HAS_CLASS
 from xtremedistil.data.labeled import labeled_contents, prepare_labeled
 from xtremedistil.data.labels import IGNORED, LabelSet
@@ -195,7 +196,8 @@ def test_the_transfer_set_is_all_training_text_and_the_transfer_files(folder):
     assert not set(splits["test"].sentences["hash"].tolist()) & everything
 
 
-def test_variants_of_what_is_learned_from_are_shuffled_among_it(folder):
+def test_variants_of_what_is_learned_from_are_shuffled_among_it(folder, monkeypatch):
+    monkeypatch.setattr(variants, "_NEIGHBOURS", 2)  # the vocabulary is small
     table = np.random.default_rng(0).normal(size=(len(RULES), 8)).astype(np.float32)
     _, (validation, alone) = transfer(folder)
     summary, (same, rest) = transfer(folder, read_table=lambda: table, transfer_variants=2)
@@ -203,8 +205,13 @@ def test_variants_of_what_is_learned_from_are_shuffled_among_it(folder):
     assert np.array_equal(validation.pieces["ids"], same.pieces["ids"])
     assert sorted(hashes_of(rest)) == sorted(3 * hashes_of(alone))
     assert hashes_of(rest)[:105] != hashes_of(alone)
-    lengths, real = (dict(zip(hashes_of(r), r.lengths, strict=True)) for r in (rest, alone))
-    assert lengths == real
+    real, copies = texts_of(alone), texts_of(rest)
+    for text, (own,) in real.items():
+        assert own in copies[text]  # once as it is
+        assert {len(copy) for copy in copies[text]} == {len(own)}
+    changed = [copy != own for text, (own,) in real.items() for copy in copies[text]]
+    assert 105 < sum(changed) <= 2 * 105
+    assert texts_of(transfer(folder, read_table=lambda: table, transfer_variants=2)[1][1]) == copies
 
 
 def test_a_smaller_transfer_set_still_holds_the_labeled_sentences(folder):
@@ -234,6 +241,16 @@ def test_a_larger_transfer_set_holds_the_smaller(folder):
     )
     found = [{h for shard in shards for h in hashes_of(shard)} for shards in (small, large)]
     assert found[0] < found[1]
+
+
+def texts_of(rows):
+    """The pieces of all rows of each text, by its hash."""
+    found = {}
+    for text, ids in zip(
+        hashes_of(rows), np.split(rows.pieces["ids"], rows.offsets[1:-1]), strict=True
+    ):
+        found.setdefault(text, []).append(ids.tolist())
+    return found
 
 
 def hashes_of(rows):

@@ -103,5 +103,5 @@ def test_a_run_learns_from_variants_and_says_so(tmp_path):
 
 def test_a_teacher_that_is_built_here_has_no_neighbours_to_tell(tmp_path):
     german_and_hindi(tmp_path)
-    with pytest.raises(ConfigError, match=r"pretrained teacher.*transfer_variants=2, no --teacher"):
+    with pytest.raises(ConfigError, match=r"pretrained.*transfer_variants=2 teacher='scratch'"):
         Run(small(str(tmp_path), str(tmp_path / "out"), transfer_variants=2))

@@ -116,7 +116,8 @@ class Opened:
             raise ConfigError(
                 "--transfer_variants needs a pretrained teacher, in whose table pieces that mean "
                 "nearly the same are near. Received: "
-                f"transfer_variants={config.data.transfer_variants}, no --teacher"
+                f"transfer_variants={config.data.transfer_variants} "
+                f"teacher={config.teacher.teacher!r}"
             )
         if config.teacher.label_map and not self.ready_teacher:
             raise ConfigError(
