@@ -79,6 +79,7 @@ CASES = {
     "depth": (1, STEPS, {}),
     "dropout": (0.1, STEPS, {}),
     "embeddings": ("random", STEPS, {}),
+    "embedding_map": (0.0, STEPS, {}),
     "vector_file": (
         "OTHER",
         STEPS | {"vectors"},

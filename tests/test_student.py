@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from xtremedistil.config import StudentConfig
 from xtremedistil.runtime.errors import ConfigError
+from xtremedistil.students.embeddings import mapped_from
 from xtremedistil.students.layers import RowEmbedding
 from xtremedistil.students.registry import KINDS
 from xtremedistil.students.student import (
@@ -18,6 +19,7 @@ from xtremedistil.students.student import (
     build_student,
     copy_head,
     deployed,
+    fold_map,
     set_trainable,
 )
 from xtremedistil.students.transformer import attention_heads
@@ -94,6 +96,63 @@ def test_steps_train_the_layers_that_they_name():
     assert {v.path.split("/")[0] for v in model.trainable_variables} == {LOGIT_HEAD, "projection"}
     set_trainable(model, ("head", "projection", "encoder", "embeddings"), (LOGIT_HEAD, LABEL_HEAD))
     assert len(model.trainable_variables) == len(model.weights)
+
+
+def mapped_student(length: float = 2.0) -> tuple[keras.Model, np.ndarray]:
+    """One whose embeddings share a map of seven dimensions."""
+    table = np.random.default_rng(5).normal(1.0, 0.1, (SMALL.vocabulary_size, 7)).astype(np.float32)
+    known = mapped_from(table, length)
+    return build_student(SMALL, 0.0, known=known), known
+
+
+def test_what_a_map_reads_has_no_mean_and_the_length_that_was_asked_for():
+    _, known = mapped_student(length=3.0)
+    np.testing.assert_allclose(known.mean(axis=0), 0, atol=1e-5)
+    assert np.sqrt(np.square(known).sum(axis=1).mean()) == pytest.approx(3.0, rel=1e-5)
+    assert not mapped_from(np.ones((4, 3), np.float32), 3.0).any()  # rows that are all alike
+
+
+def test_a_map_starts_at_zero_and_folds_into_rows_that_compute_the_same():
+    ids = np.random.default_rng(0).integers(1, SMALL.vocabulary_size, (4, 6)).astype(np.int32)
+    plain = build_student(SMALL, 0.0)
+    model, known = mapped_student()
+    layer = model.get_layer("embeddings")
+    outputs = {m: np.asarray(m(ids)["representation"]) for m in (plain, model)}
+    np.testing.assert_array_equal(outputs[plain], outputs[model])
+
+    rows, learned = layer.embeddings.numpy(), np.full((7, SMALL.embedding_dim), 0.3, np.float32)
+    learned[1] = -1.0
+    layer.map.assign(learned)
+    before = np.asarray(model(ids)["representation"])
+    assert np.abs(before - outputs[model]).max() > 0.01
+    fold_map(model)
+    np.testing.assert_allclose(layer.embeddings.numpy(), rows + known @ learned, atol=1e-5)
+    assert not layer.map.numpy().any()
+    np.testing.assert_allclose(np.asarray(model(ids)["representation"]), before, atol=1e-5)
+    fold_map(model)  # of nothing, and of a student without a map, it changes nothing
+    np.testing.assert_allclose(np.asarray(model(ids)["representation"]), before, atol=1e-5)
+    fold_map(plain)
+
+
+def test_a_map_moves_pieces_that_no_batch_showed_and_is_trained_with_the_rows_alone():
+    model, known = mapped_student()
+    layer = model.get_layer("embeddings")
+    set_trainable(model, ("head", "encoder"), (LOGIT_HEAD,))
+    assert not any(v.path.startswith("embeddings") for v in model.trainable_variables)
+    set_trainable(model, ("embeddings",), ())
+    assert model.trainable_variables == [layer.embeddings, layer.map]
+
+    seen, unseen, rows = 3, 4, layer.embeddings.numpy()
+    ids = np.full((1, 5), seen, np.int32)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(ids)["representation"] ** 2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert isinstance(gradients[0], tf.IndexedSlices)  # as `LazyAdam` wants a table's
+    keras.optimizers.Adam(0.1).apply(gradients, model.trainable_variables)
+    np.testing.assert_array_equal(layer.embeddings.numpy()[unseen], rows[unseen])
+    fold_map(model)
+    moved = layer.embeddings.numpy() - rows
+    assert known[seen] @ known[unseen] and np.abs(moved[unseen]).max() > 1e-3
 
 
 def test_the_label_head_starts_where_the_logit_head_ended():

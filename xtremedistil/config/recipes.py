@@ -20,6 +20,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": 1e-3,
         "label_learning_rate": 0.0,
         "embedding_rate": 1.0,
+        "embedding_map": 0.0,
         "patience": 0,
         "other_pieces": "unknown",
     },

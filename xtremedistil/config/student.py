@@ -47,6 +47,16 @@ class StudentConfig(Checked):
         ),
         decides=("steps",),
     )
+    embedding_map: float = option(
+        3.0,
+        "What word embeddings learn together, where they start from the teacher's table: a linear "
+        "map of the teacher's row of a piece is added to each, and is part of the table once a "
+        "step is trained. This is the length that those rows are given (root mean square): the "
+        "longer, the faster the map learns. 0: each row learns by itself, as in the paper.",
+        low=0.0,
+        decides=("steps",),
+        before=0.0,
+    )
     vector_file: str = option(
         "",
         "Text file of vectors for --embeddings=glove or fasttext: `token v1 ... vE` a line.",

@@ -17,7 +17,7 @@ from xtremedistil.distil.losses import Loss, Moments, loss_named, standardize
 from xtremedistil.distil.strategies import REPRESENTATION, Step
 from xtremedistil.layers.weights import load_weights, save_weights
 from xtremedistil.runtime.parts import Part
-from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, copy_head, set_trainable
+from xtremedistil.students.student import LABEL_HEAD, LOGIT_HEAD, copy_head, fold_map, set_trainable
 from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.loop import STATE_FILE, train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
@@ -105,6 +105,7 @@ class Distiller:
         def train_step() -> tuple[dict[str, Any], tuple[str, ...]]:
             set_trainable(self.model, step.trained, step.heads)
             result = train(self.model, training, self.options(part))
+            fold_map(self.model)
             result["constant_loss"] = self._constant_loss(step, training)
             if part.workers.chief:
                 _warn_of_nothing(step, result)

@@ -20,7 +20,7 @@ from xtremedistil.layers.weights import load_weights
 from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
 from xtremedistil.students.bundle import Bundle
-from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, reduce_table
+from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, mapped_from, reduce_table
 from xtremedistil.students.student import StudentShape, build_student, deployed
 from xtremedistil.students.vectors import fill_missing
 from xtremedistil.training.task import LoopOptions
@@ -90,24 +90,31 @@ class RunStudent:
         rows = shape.vocabulary_size + self._rows.added()
         return dataclasses.replace(shape, vocabulary_size=rows)
 
-    def _model(self, shape: StudentShape, dropout: float) -> keras.Model:
+    def _model(
+        self, shape: StudentShape, dropout: float, known: np.ndarray | None = None
+    ) -> keras.Model:
         run = self._run.config.run
         # the fused GPU operation has no XLA kernel, and all of a run computes with the same one
-        return build_student(shape, dropout, run.seed, fused=False if run.jit_compile else "auto")
+        fused = False if run.jit_compile else "auto"
+        return build_student(shape, dropout, run.seed, fused, known)
 
     def build(self) -> keras.Model:
         """The student as it starts."""
         student, shape = self._run.config.student, self.find_shape()
-        model = self._model(shape, student.dropout)
+        known = None
         if (vectors := self._data.read_vectors()) is not None:
             start = fill_missing(vectors, np.random.default_rng(self._run.config.run.seed))
         elif student.embeddings == RANDOM:
-            return model
+            return self._model(shape, student.dropout)
         else:
             table = self._teacher.read_table(tuned=student.embeddings != SVD_PRETRAINED)
             reduced = reduce_table(student.embeddings, table, shape.embedding_dim)
-            start = reduced[self._data.read_pieces()]
-        model.get_layer("embeddings").set_weights([start])
+            pieces = self._data.read_pieces()
+            start = reduced[pieces]
+            if student.embedding_map:
+                known = mapped_from(table[pieces], student.embedding_map)
+        model = self._model(shape, student.dropout, known)
+        model.get_layer("embeddings").embeddings.assign(start)
         return model
 
     def distil(

@@ -66,6 +66,21 @@ def reduce_table(kind: str, table: np.ndarray, dimensions: int) -> np.ndarray:
     return svd(table, dimensions)
 
 
+def mapped_from(table: np.ndarray, length: float) -> np.ndarray:
+    """What a map that all word embeddings share reads of each piece (`--embedding_map`).
+
+    Args:
+        table: `(V, D)`: the teacher's rows of the student's pieces.
+        length: the root mean square of the rows' lengths.
+
+    Returns:
+        `(V, D)` float32: the rows, less their mean.
+    """
+    centred = table - table.mean(axis=0)
+    squares = np.square(centred, dtype=np.float64).sum(axis=1).mean()
+    return (centred * np.float64(length / max(np.sqrt(squares), 1e-12))).astype(np.float32)
+
+
 def svd(table: np.ndarray, dimensions: int) -> np.ndarray:
     """The best rank-E description of a table's rows: truncated SVD, U times S.
 

@@ -59,7 +59,44 @@ class RowEmbedding(layers.Embedding):
         super().__init__(*args, autocast=False, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        return ops.cast(tf.gather(self.embeddings.value, inputs), self.compute_dtype)
+        return ops.cast(self._read(inputs), self.compute_dtype)
+
+    def _read(self, inputs: Any) -> tf.Tensor:
+        return tf.gather(self.embeddings.value, inputs)
+
+
+class MappedEmbedding(RowEmbedding):
+    """Rows that learn together too: each is its own plus a linear map, which all share, of what is
+    known of its piece.
+
+    The map starts at zero. `fold` writes what it has learned into the rows, so that an embedding
+    without a map computes the same.
+    """
+
+    def __init__(self, *args: Any, known: np.ndarray, **kwargs: Any):
+        """As its parents.
+
+        Args:
+            args: theirs.
+            known: `(rows, D)` float32; neither trained nor saved.
+            kwargs: theirs.
+        """
+        super().__init__(*args, **kwargs)
+        self._known = tf.constant(known)
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        shape = (self._known.shape[1], self.output_dim)
+        self.map = self.add_weight(name="map", shape=shape, initializer="zeros")
+
+    def _read(self, inputs: Any) -> tf.Tensor:
+        known = tf.gather(self._known, inputs)
+        return super()._read(inputs) + tf.tensordot(known, self.map.value, 1)
+
+    def fold(self) -> None:
+        """Adds what the map gives to the rows, and starts it at zero again."""
+        self.embeddings.assign_add(tf.matmul(self._known, self.map.value))
+        self.map.assign(tf.zeros_like(self.map.value))
 
 
 @keras.saving.register_keras_serializable("xtremedistil")

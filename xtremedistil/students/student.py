@@ -6,11 +6,13 @@ projected representation, because Table 4 unfreezes the projection in stages 2 a
 projection only if the head reads it.
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 
 from xtremedistil.students.kind import EncoderInputs
-from xtremedistil.students.layers import RowEmbedding, SeededLayers, gelu
+from xtremedistil.students.layers import MappedEmbedding, RowEmbedding, SeededLayers, gelu
 from xtremedistil.students.shape import StudentShape
 
 # From the top of the network to the bottom: the order of gradual unfreezing (Section 5.3).
@@ -19,7 +21,11 @@ LOGIT_HEAD, LABEL_HEAD = "logit_head", "label_head"
 
 
 def build_student(
-    shape: StudentShape, dropout: float, seed: int = 0, fused: str | bool = "auto"
+    shape: StudentShape,
+    dropout: float,
+    seed: int = 0,
+    fused: str | bool = "auto",
+    known: np.ndarray | None = None,
 ) -> keras.Model:
     """The functional model for training.
 
@@ -29,6 +35,8 @@ def build_student(
         seed: of the initial weights and of dropout.
         fused: Keras's `use_cudnn`: `auto`, or False for a graph that runs without a GPU, or that
             XLA compiles.
+        known: `(vocabulary_size, D)` float32: what the embeddings share a map of
+            (`MappedEmbedding`); None: they share nothing.
 
     Returns:
         A model from `ids`, `(batch, length)` int32 rows of the table (0 is masked), to a dict of
@@ -38,7 +46,8 @@ def build_student(
     seeds = iter(np.random.SeedSequence(seed).generate_state(256))
     make = SeededLayers(lambda: int(next(seeds)), dropout)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    table = RowEmbedding(
+    embedding = RowEmbedding if known is None else partial(MappedEmbedding, known=known)
+    table = embedding(
         shape.vocabulary_size,
         shape.embedding_dim,
         embeddings_initializer=make.start(keras.initializers.RandomNormal),
@@ -78,6 +87,13 @@ def set_trainable(model: keras.Model, names: tuple[str, ...], heads: tuple[str, 
     for layer in model.layers:
         if layer.weights:
             layer.trainable = layer.name.split("_block_")[0] in chosen
+
+
+def fold_map(model: keras.Model) -> None:
+    """Writes what the embeddings' map has learned, if they share one, into their rows."""
+    layer = model.get_layer("embeddings")
+    if isinstance(layer, MappedEmbedding):
+        layer.fold()
 
 
 def copy_head(model: keras.Model) -> None:
