@@ -80,7 +80,7 @@ def record_losses(distribution, folder, tf_config="", stop_after=None):
     """Trains in a process of its own, and writes every step's loss; a signal comes after so many
     steps, if that is said, and stops it."""
     from xtremedistil.runtime import signals
-    from xtremedistil.students.student import StudentShape, build_student
+    from xtremedistil.students.student import StudentShape, build_student, fold_map
     from xtremedistil.training import loop
 
     workers = connect(distribution, tf_config)
@@ -96,15 +96,18 @@ def record_losses(distribution, folder, tf_config="", stop_after=None):
 
     loop._Loop._collect = record
     loop._CHECKED_STEPS = 4 if stop_after else loop._CHECKED_STEPS  # amid an epoch of nine
+    known = np.random.default_rng(4).normal(size=(30, 3)).astype(np.float32)
     with workers.scope():
-        model = build_student(StudentShape(30, 8, 6, 10, 5), dropout=0.0, seed=3)
+        model = build_student(StudentShape(30, 8, 6, 10, 5), dropout=0.0, seed=3, known=known)
     options = loop.LoopOptions(os.path.join(folder, "state"), workers=workers)
     with contextlib.suppress(signals.Interrupted), signals.handled():
         result = loop.train(model, training(), options)
+    fold_map(model)
     found = {
         "replicas": workers.strategy.num_replicas_in_sync if workers.strategy else 1,
         "losses": losses,
         "validation": [entry["validation_loss"] for entry in result["history"]],
+        "rows": model.get_layer("embeddings").embeddings.numpy().tolist(),
     }
     workers.meet()
     with open(os.path.join(folder, f"losses-{workers.index}.json"), "w", encoding="utf-8") as file:
@@ -156,7 +159,7 @@ def test_losses_are_those_of_one_device(one_device, tmp_path, distribution):
     for found in losses_of(tmp_path, distribution):
         assert found["replicas"] == 2
         assert len(one_device["losses"]) >= 50
-        for kind in ("losses", "validation"):
+        for kind in ("losses", "validation", "rows"):
             np.testing.assert_allclose(found[kind], one_device[kind], atol=1e-4)
         assert one_device["validation"][-1] < one_device["validation"][0]
 

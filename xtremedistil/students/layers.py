@@ -82,7 +82,8 @@ class MappedEmbedding(RowEmbedding):
             kwargs: theirs.
         """
         super().__init__(*args, **kwargs)
-        self._known = tf.constant(known)
+        # a variable, of which each device has a copy: a constant would be sent to it at every step
+        self._known = tf.Variable(known, trainable=False)
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
@@ -95,8 +96,8 @@ class MappedEmbedding(RowEmbedding):
 
     def fold(self) -> None:
         """Adds what the map gives to the rows, and starts it at zero again."""
-        self.embeddings.assign_add(tf.matmul(self._known, self.map.value))
-        self.map.assign(tf.zeros_like(self.map.value))
+        self.embeddings.assign_add(self._known.numpy() @ self.map.numpy())
+        self.map.assign(np.zeros(self.map.shape, np.float32))
 
 
 @keras.saving.register_keras_serializable("xtremedistil")
