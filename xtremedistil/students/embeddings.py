@@ -77,8 +77,9 @@ def mapped_from(table: np.ndarray, length: float) -> np.ndarray:
         `(V, D)` float32: the rows, less their mean.
     """
     centred = table - table.mean(axis=0)
-    squares = np.square(centred, dtype=np.float64).sum(axis=1).mean()
-    return (centred * np.float64(length / max(np.sqrt(squares), 1e-12))).astype(np.float32)
+    found = np.linalg.norm(centred) / np.sqrt(len(centred))  # no copy: a table may be large
+    centred *= np.float32(length / max(found, 1e-12))
+    return centred
 
 
 def svd(table: np.ndarray, dimensions: int) -> np.ndarray:
