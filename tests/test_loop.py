@@ -17,6 +17,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.runtime import signals
 from xtremedistil.runtime.errors import TrainingError
 from xtremedistil.training import loop as loop_module
+from xtremedistil.training.lazy_adam import LazyAdam
 from xtremedistil.training.loop import STATE_FILE, TIMES, train
 from xtremedistil.training.task import LoopOptions, Stream, Term, Training
 
@@ -284,6 +285,27 @@ def test_float16_that_overflows_lowers_its_scale_and_goes_on(tmp_path):
     scale = safetensors.numpy.load_file(str(tmp_path / STATE_FILE))["optimizer.00003"]
     assert scale < 2.0**15
     assert result["history"][-1]["validation_loss"] < 0.5 * result["history"][0]["validation_loss"]
+
+
+def test_tables_have_a_rate_of_their_own_in_float16_too(tmp_path):
+    moved = []
+    for rate in (1.0, 0.1):
+        keras.mixed_precision.set_dtype_policy("mixed_float16")
+        try:
+            model = build()
+        finally:
+            keras.mixed_precision.set_dtype_policy("float32")
+        start = model.get_layer("embeddings").get_weights()[0]
+        task = dataclasses.replace(
+            training(epochs=1, loss=lambda out, batch: squared(tf.cast(out, tf.float32), batch)),
+            optimizer=lambda steps, rate=rate: LazyAdam(
+                keras.optimizers.schedules.CosineDecay(0.01, steps), steps, rate
+            ),
+            tables=("embeddings",),
+        )
+        train(model, task, LoopOptions(str(tmp_path / str(rate))))
+        moved.append(np.abs(model.get_layer("embeddings").get_weights()[0] - start).mean())
+    assert 0 < moved[1] < 0.2 * moved[0]
 
 
 def test_compiled_training_learns_the_same(tmp_path):

@@ -102,10 +102,12 @@ class _Loop:
         chosen = [layer.embeddings for layer in tables if layer.trainable]
         plain = self.workers.strategy is None and not self.options.jit_compile
         plain = plain and not tf.config.list_logical_devices("GPU")
-        if not (chosen and isinstance(self.optimizer, LazyAdam)):
+        own = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        plain = plain and own is self.optimizer  # scaling leaves steps out, which rows cannot know
+        if not (chosen and isinstance(own, LazyAdam)):
             return None
-        self.optimizer.tables, self.optimizer.lazy = chosen, plain
-        return self.optimizer if plain else None
+        own.tables, own.lazy = chosen, plain
+        return own if plain else None
 
     def _steps(self, stream: str, epoch: int) -> int:
         one = self.training.streams[stream]
