@@ -84,7 +84,9 @@ class RunTeacher:
         return {"parameters": parameters, "blocks": self._run.checkpoint.config.blocks}
 
     def load_untuned(self) -> keras.Model:
-        """The teacher as its checkpoint has it."""
+        """The teacher as its checkpoint has it, or as one from scratch begins."""
+        if self._run.checkpoint.folder is None:
+            keras.utils.set_random_seed(self._run.config.teacher.teacher_seed)
         return load_teacher(self._run.checkpoint, self._data.read_labels())
 
     def load(self, layer: int | None = None) -> keras.Model:
