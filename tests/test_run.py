@@ -27,7 +27,7 @@ from xtremedistil.runtime.errors import (
     XtremeDistilError,
 )
 from xtremedistil.runtime.locks import run_lock
-from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.bundle import Bundle, bundle_bytes
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -230,7 +230,7 @@ def test_other_strategies_and_students_run(data, finished, tmp_path, strategy, s
 
 
 def test_one_student_per_language_is_scored_together(data, finished, tmp_path):
-    for part in ("teacher", "data"):
+    for part in ("teacher", "data", "student"):  # the last one of a strategy with one student
         shutil.copytree(finished[0] / part, tmp_path / "out" / part)
     results = execute(small(data, tmp_path / "out", strategy="D0", label_epochs=(3,)))
     assert [step["name"] for step in results["steps"]] == ["01-labels-all-de", "02-labels-all-hi"]
@@ -241,9 +241,21 @@ def test_one_student_per_language_is_scored_together(data, finished, tmp_path):
         assert step["f1"]["per_language"][language] == pytest.approx(ours)
     assert results["student"]["models"] == 2
     assert results["saved_model"] is None
+    assert sorted(os.listdir(tmp_path / "out" / "student")) == ["de", "hi"]
+    assert results["student"]["bytes"] == bundle_bytes(str(tmp_path / "out" / "student" / "de"))
     bundles = [Bundle.load(str(tmp_path / "out" / "student" / name)) for name in ("de", "hi")]
     tables = [bundle.model.get_layer("embeddings").get_weights()[0] for bundle in bundles]
     assert not np.array_equal(*tables)
+
+
+def test_a_teacher_from_scratch_begins_with_one_table(data, tmp_path, monkeypatch):
+    """Which `--embeddings=svd-pretrained` starts from, in a process that goes on too."""
+    monkeypatch.setattr("xtremedistil.experiments.teacher.finetune", lambda *given: {})
+    run = Run(small(data, tmp_path / "out"))
+    run.teacher.make()
+    first = run.teacher.read_table(tuned=False)
+    np.testing.assert_array_equal(run.teacher.read_table(tuned=False), first)
+    np.testing.assert_array_equal(run.teacher.read_table(tuned=True), first)
 
 
 def test_one_teacher_per_language(data, tmp_path, monkeypatch):

@@ -158,7 +158,7 @@ def _student(run: Run, scored: Scored | None, folder: str) -> schema.Student:
         dev=parse(schema.Metric, run.development.of_final_students(), "development scores:"),
         parameters=shape.deployed_parameters,
         models=len(run.student.final_steps()),
-        bytes=bundle_bytes(folder),
+        bytes=max(bundle_bytes(os.path.join(folder, name)) for name in run.student.languages()),
         shape=shape.to_dict(),
         folder=folder,
         kind=shape.encoder,
@@ -233,9 +233,12 @@ def _unknown_rate(run: Run, test: Ragged) -> float:
 
 def _export(run: Run, folder: str) -> str | None:
     """The SavedModel of a run's student; several students, one per language, have none."""
-    if run.strategy.per_language or not run.config.run.export:
-        return None
     saved_model = os.path.join(run.config.run.output_dir, "export", "saved_model")
+    if run.strategy.per_language:
+        files.remove(saved_model)  # one that is there is another strategy's
+        return None
+    if not run.config.run.export:
+        return None
     logging.info("exporting %s", saved_model)
     export_saved_model(folder, saved_model)
     return saved_model

@@ -17,9 +17,10 @@ from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.targets import RunTargets
 from xtremedistil.experiments.teacher import RunTeacher, loop_options
 from xtremedistil.layers.weights import load_weights
+from xtremedistil.runtime import files
 from xtremedistil.runtime.once import once
 from xtremedistil.runtime.parts import Part
-from xtremedistil.students.bundle import Bundle
+from xtremedistil.students.bundle import BUNDLE, Bundle
 from xtremedistil.students.embeddings import RANDOM, SVD_PRETRAINED, mapped_from, reduce_table
 from xtremedistil.students.student import StudentShape, build_student, deployed
 from xtremedistil.students.vectors import fill_missing
@@ -59,6 +60,10 @@ class RunStudent:
     def step_parts(self) -> list[Part]:
         """The folder of each step."""
         return self._run.parts.steps(self.plan_steps())
+
+    def languages(self) -> list[str]:
+        """The language of each student; "" of one for all."""
+        return list(dict.fromkeys(step.language or "" for step in self.plan_steps()))
 
     def final_steps(self) -> list[int]:
         """Numbers of the last step of each student: one, or one per language."""
@@ -166,8 +171,16 @@ class RunStudent:
         return served
 
     def save(self) -> str:
-        """Writes each final student as a bundle, and returns their folder."""
+        """Writes each final student as a bundle, and returns their folder. Those of another
+        strategy, which lie elsewhere in it, are removed."""
         folder = os.path.join(self._run.config.run.output_dir, "student")
+        found = {
+            name
+            for name in ("", *files.list_folder(folder))
+            if files.exists(os.path.join(folder, name, BUNDLE))
+        }
+        if not found <= set(self.languages()):
+            files.remove(folder)
         for number in self.final_steps():
             step = self.plan_steps()[number]
             bundle = Bundle(

@@ -118,6 +118,7 @@ class Student(Scores):
     Attributes:
         dev: of the development set; in a run without training labels, the agreement with the
             teacher on development text.
+        bytes: of its folder; of several students, the largest one's.
         kind: the flag --student.
         size: its flags and their values, the embeddings' width first.
     """
