@@ -304,6 +304,21 @@ def test_a_labeled_test_set_is_scored_beside_agreement(teacher, tmp_path):
     assert json.loads((tmp_path / "out" / "results.json").read_text("utf-8")) == results
 
 
+def test_a_teacher_that_finds_nothing(teacher, tmp_path, monkeypatch):
+    """The run ends with a warning, unless agreement should choose."""
+
+    def nothing(forward, rows, labels, limit):
+        return np.zeros(rows.offsets[-1], np.int64)
+
+    monkeypatch.setattr("xtremedistil.experiments.agreement.predict_classes", nothing)
+    texts, given = made_up(60), {**SMALL, "strategy": "D1"}
+    with pytest.raises(DataError, match="no entity, so that its F1 is undefined"):
+        xtremedistil.distil(teacher, texts, tmp_path / "a", select_by="metric", **given)
+    assert not os.path.exists(tmp_path / "a" / "targets")
+    xtremedistil.distil(teacher, texts, tmp_path / "b", **given)
+    assert "agreement    F1 none" in summary(read(RunResults, str(tmp_path / "b/results.json")))
+
+
 # Mistakes
 
 

@@ -96,6 +96,25 @@ def test_development_f1_that_is_undefined_cannot_choose(tmp_path, data, strategy
         found_in(data, tmp_path / "labels", **options | {"strategy": "D0-S"})
 
 
+def test_tags_of_words_are_no_classes_of_texts(tmp_path):
+    (tmp_path / "data").mkdir()
+    tabbed = {name: text.replace(" ", "\t") for name, text in (("train", TRAIN), ("test", TEST))}
+    data = folder_of(tmp_path / "data", **tabbed)
+    with pytest.raises(DataError, match=r"tags of words: give --task=ner\. Received: B-"):
+        found_in(data, tmp_path / "out", task="classification")
+
+
+def test_development_f1_of_each_student_is_looked_at(tmp_path):
+    """D0 has a student for each language, and each chooses by its own."""
+    for language, dev in (("de", DEV), ("hi", "a O\nb O\n\n")):
+        (tmp_path / "data" / language).mkdir(parents=True)
+        folder_of(tmp_path / "data" / language, train=TRAIN, dev=dev, test=TEST, transfer="Ed .\n")
+    data, options = str(tmp_path / "data"), {"strategy": "D0", "label_epochs": (1,)}
+    with pytest.raises(DataError, match="select_by=metric, no entity of language 'hi'"):
+        found_in(data, tmp_path / "out", select_by="metric", **options)
+    found_in(data, tmp_path / "loss", **options)
+
+
 def test_what_training_does_not_see_is_counted(tmp_path):
     texts = "".join(f"{'a ' * n}\tx\n{'b ' * n}\ty\n" for n in (2, 4, 10))
     data = folder_of(tmp_path, train=texts, dev=texts, test=texts)

@@ -22,6 +22,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.sampling import held_out_size, rng_of, sample, sentence_hash
 from xtremedistil.data.schemes import BEGIN, IOB2
 from xtremedistil.data.sources import Reader, Scan, Source, checksums, reads_raw_text
+from xtremedistil.data.tag_schemes import is_prefixed
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.runtime.progress import progress
@@ -116,6 +117,11 @@ def _labels(config: DataConfig, scans: dict[str, Scan]) -> LabelSet:
     missed and not as right."""
     every = {name for scan in scans.values() for name in scan.labels}
     trained = set(scans["train"].labels)
+    if config.task == "classification" and "O" in trained and all(map(is_prefixed, trained)):
+        raise DataError(
+            f"{config.data_dir}: the classes of the training texts are tags of words: give "
+            f"--task=ner. Received: {listed(sorted(trained))}"
+        )
     unseen = sorted(every - trained)
     if config.task == "ner":
         types = {tag[2:] for tag in trained}

@@ -5,23 +5,13 @@ from typing import Any
 import keras
 
 from xtremedistil.data.unlabeled import DEV
-from xtremedistil.experiments.agreement import RunAgreement
+from xtremedistil.experiments.agreement import RunAgreement, undefined_f1
 from xtremedistil.experiments.data import RunData
 from xtremedistil.experiments.opening import Opened
 from xtremedistil.experiments.rows import RunRows
 from xtremedistil.experiments.student import Metric, RunStudent
-from xtremedistil.runtime.errors import DataError
 from xtremedistil.scoring.metrics import mean_and_std
 from xtremedistil.scoring.predictions import Forward, forward_of, predict, score
-
-
-def undefined_f1(select_by: str, language: str | None) -> DataError:
-    """The error where development F1 is to choose and is undefined, in all languages or in one."""
-    where = "" if language is None else f" of language {language!r}"
-    return DataError(
-        "the development set has no entity, so that its F1 is undefined and cannot choose: give "
-        f"--select_by=loss. Received: --select_by={select_by}, no entity{where}"
-    )
 
 
 class DevelopmentScores:

@@ -16,7 +16,7 @@ from xtremedistil.data.ragged import Ragged
 from xtremedistil.data.schemes import BEGIN, END, OUTSIDE, SINGLE
 from xtremedistil.data.sources import Reader, reads_raw_text, rules_of
 from xtremedistil.data.unlabeled import AGREEMENT, DEV, TEST
-from xtremedistil.experiments.development import undefined_f1
+from xtremedistil.experiments.agreement import undefined_f1
 from xtremedistil.experiments.run import Run
 from xtremedistil.teachers.teacher import Checkpoint
 
@@ -169,9 +169,11 @@ def understand(run: Run, with_transfer: bool) -> Understood:
         if "labels" in {**rows.pieces, **rows.sentences}
     }
     steps = run.student.plan_steps() if with_transfer else []
-    by_metric = any(step.select_by == "metric" for step in steps)
-    if by_metric and not any(counted.get(DEV, {"": 1}).values()):
-        raise undefined_f1(run.config.distillation.select_by, None)
+    if DEV in counted:
+        for language in dict.fromkeys(s.language for s in steps if s.select_by == "metric"):
+            own = run.data.split(DEV, cut=False, language=language)
+            if not any(_count_labels(own, labels).values()):
+                raise undefined_f1(run.config.distillation.select_by, language)
     test = splits["test"].sentences["hash"] if "test" in splits else np.zeros(0, np.uint64)
     train = splits["train"].sentences["hash"] if "train" in splits else test[:0]
     others = [shard.sentences["hash"] for shard in shards]

@@ -150,7 +150,8 @@ def _agreement(agreement: Agreement, word: str, labeled: bool) -> list[str]:
     if agreement.word_accuracy:
         words = f", {agreement.word_accuracy.mean:.2f}% of words alike"
     lines = [
-        f"agreement    {word} {agreement.score.mean:.2f} (95% interval {low:.2f} to {high:.2f})"
+        f"agreement    {word} {_number(agreement.score.mean)} "
+        f"(95% interval {low:.2f} to {high:.2f})"
         f"{words}, on {agreement.sentences:,} held-out texts"
     ]
     note = "with the teacher's answers in the place of labels: how alike the two are, not how right"
