@@ -48,6 +48,19 @@ def test_a_run_of_little_work_still_builds_its_graphs(tmp_path, monkeypatch):
     assert seconds["student"] == pytest.approx(9 * plans._GRAPHS)
 
 
+def test_a_teacher_that_stores_nothing_answers_in_every_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(plans, "_rate", lambda rows, width: 1e6)
+    monkeypatch.setattr(plans, "_GRAPHS", 0.0)
+    data, found = german_and_hindi(tmp_path / "data"), {}
+    for targets, stage in (("stored", 3), ("live", 3), ("live", 0)):
+        config = small(data, tmp_path / "out", targets=targets)
+        costs = {cost.part: cost.seconds for cost in plans.plan(config, stage)[1]}
+        found[targets, stage] = costs.get("targets")
+    epochs = 1 + (1 + 1 + 2 + 4)  # of stages 1 and 2
+    assert found["live", 3] == pytest.approx(epochs * found["stored", 3])
+    assert found["live", 0] is None
+
+
 def test_costs_add_up():
     costs = [Cost("a", 60.0, 1e9, 2e9), Cost("b", 100.0, 3e9, 1e9)]
     lines = describe_costs(costs, 5e8, int(2e9)).split("\n")

@@ -109,6 +109,11 @@ class Step:
         own = (loss for loss in LOSSES if loss.name in self.losses and loss.trains_head)
         return tuple(dict.fromkeys(loss.output for loss in own))
 
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether it learns from the teacher's answers, on the transfer set."""
+        return any(loss != LABELS for loss in self.losses)
+
 
 def _learns_from_teacher(strategy: Strategy) -> bool:
     return any(loss != LABELS for stage in strategy.stages for loss in stage.losses)

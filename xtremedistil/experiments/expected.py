@@ -103,14 +103,29 @@ def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:
     if run.config.run.stage == "teacher":
         return parts
     if run.targets.folders():
-        parts.append(("target set", run.parts.targets, transfer * rates.teacher))
+        asked = transfer * teacher_passes(run, len(run.strategy.stages))
+        parts.append(("target set", run.parts.targets, asked * rates.teacher))
     per_sentence = rates.student * operations(run.student.find_shape(), _length(run))
     for step, part in zip(run.student.plan_steps(), run.student.step_parts(), strict=True):
-        sentences = transfer if set(step.losses) - {"labels"} else labeled
+        sentences = transfer if step.asks_teacher else labeled
         if step.language:
             sentences //= len(run.data.prepare_labeled()["languages"])
         parts.append(("step", part, step.epochs * sentences * per_sentence))
     return parts
+
+
+def teacher_passes(run: Run, last_stage: int) -> int:
+    """How often a teacher reads the transfer set: once where its answers are stored, else (`live`)
+    in every epoch that learns from them.
+
+    Args:
+        run: of it.
+        last_stage: its number.
+    """
+    if run.config.run.targets != "live":
+        return 1
+    steps = [step for step in run.student.plan_steps() if step.stage <= last_stage]
+    return sum(step.epochs for step in steps if step.asks_teacher)
 
 
 def _length(run: Run) -> int:

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from xtremedistil.benchmark.clock import Pace, time_calls
 from xtremedistil.config import Config
-from xtremedistil.experiments.expected import SCORING_SECONDS, operations
+from xtremedistil.experiments.expected import SCORING_SECONDS, operations, teacher_passes
 from xtremedistil.experiments.run import Run
 from xtremedistil.experiments.understood import understand
 from xtremedistil.experiments.understood_text import describe
@@ -107,8 +107,9 @@ def estimate(run: Run, last_stage: int) -> list[Cost]:
     length = _mean(transfer["pieces"], transfer["sentences"])
     length = min(length, config.data.max_seq_length)
     pieces = transfer["sentences"] * length
-    if run.targets.folders():
-        seconds = _teacher_work(run, others, length) * pieces / _rate(64 * length, shape.width)
+    if run.targets.folders() and (passes := teacher_passes(run, last_stage)):
+        seconds = passes * _teacher_work(run, others, length) * pieces
+        seconds /= _rate(64 * length, shape.width)
         live = config.run.targets == "live"
         stored = 0 if live else run.targets.stored_bytes()
         costs.append(Cost("targets", _GRAPHS + seconds, _FLOAT * (table + others), stored))
@@ -123,7 +124,7 @@ def _students(run: Run, last_stage: int, length: int) -> list[Cost]:
     labeled, transfer = sum(counts.values()), run.data.prepare_transfer()["sentences"]
     work, steps = 0.0, [s for s in run.student.plan_steps() if s.stage <= last_stage]
     for step in steps:
-        sentences = transfer if set(step.losses) - {"labels"} else labeled
+        sentences = transfer if step.asks_teacher else labeled
         share = sentences / len(counts) if step.language else sentences
         work += 2e6 * _TRAINING * step.epochs * share * operations(shape, length)
     if not steps:
