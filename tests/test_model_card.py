@@ -64,6 +64,13 @@ def test_no_path_of_the_machine_is_told_and_a_hub_teacher_is_named():
     assert front(card_of(teacher="user/minilm"))["base_model"] == "user/minilm"
 
 
+def test_variants_are_no_sentences():
+    assert "30,000 sentences, 2 variants of each that is learned from among them" in card_of(
+        transfer_variants=2
+    )
+    assert "variant" not in card_of()
+
+
 def test_a_language_that_needs_quotes_and_one_that_is_none():
     content = results(languages=("no", "other text"))
     content["data"] |= {"languages": ["no", "other text"], "labels": ["O"]}

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from xtremedistil.report.schema import METRICS, RunResults, Score, Transfer
+from xtremedistil.report.schema import METRICS, RunResults, Score
 
 CARD = "README.md"
 _PIPELINES = {"ner": "token-classification", "classification": "text-classification"}
@@ -228,16 +228,19 @@ def _made(results: RunResults) -> Iterator[str]:
         told = ", ".join(f"{number:,} {split}" for split, number in counts.items())
         yield f"- labeled data: {_data_name(results)}, sentences: {told}"
     if results.data.transfer:
-        yield f"- transfer set: {_transfer(results.data.transfer)}"
+        yield f"- transfer set: {_transfer(results)}"
     versions = results.versions or {}
     if versions:
         yield f"- made with {', '.join(f'{name} {own}' for name, own in versions.items())}"
     yield ""
 
 
-def _transfer(transfer: Transfer) -> str:
+def _transfer(results: RunResults) -> str:
+    transfer = results.data.transfer
+    variants = results.config["data"].get("transfer_variants", 0)
     held = f", {transfer.held_out:,} of them held out" if transfer.held_out else ""
-    return f"{transfer.sentences:,} sentences{held}"
+    made = f", {variants} variant{'s' * (variants > 1)} of each that is learned from among them"
+    return f"{transfer.sentences:,} sentences{made if variants else ''}{held}"
 
 
 def _limits(results: RunResults, languages: list[str]) -> Iterator[str]:
@@ -256,8 +259,8 @@ def _limits(results: RunResults, languages: list[str]) -> Iterator[str]:
         lines.append(f"- It does worst in {least} ({own[least]:.2f}).")
     if results.unknown_piece_rate is not None:
         lines.append(
-            f"- {results.unknown_piece_rate:.2f}% of the test set's pieces have no row in its "
-            "table, which has those of its transfer set."
+            f"- {results.unknown_piece_rate:.2f}% of the test set's pieces had no row of their own "
+            "in training, whose table has those of the transfer set."
         )
     if score is None:
         lines.append("- There was no labeled test set: how often it is right is not known.")
