@@ -108,7 +108,7 @@ class Distiller:
             fold_map(self.model)
             result["constant_loss"] = self._constant_loss(step, training)
             if part.workers.chief:
-                _warn_of_nothing(step, result)
+                _warn_of_nothing(step, self._losses(step), result)
                 save_weights(part.path(WEIGHTS), self.model)
             return result, (WEIGHTS,)
 
@@ -188,18 +188,19 @@ def _held_out(stream: Stream, loss: Loss) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _warn_of_nothing(step: Step, result: Mapping[str, Any]) -> None:
+def _warn_of_nothing(step: Step, losses: Sequence[Loss], result: Mapping[str, Any]) -> None:
     """Says so where a whole stage learned no more than one answer for all texts."""
     best, constant = result["history"][result["best_epoch"]], result["constant_loss"]
     if constant is None or "embeddings" not in step.trained:
         return
     if best["validation_loss"] > _TAUGHT_NOTHING * constant:
-        hint = (
-            "The states may hardly differ from text to text: try another --teacher_layer, or "
-            "--representation_loss=standardized."
-            if step.losses == (REPRESENTATION,)
-            else "More epochs or a higher --learning_rate may help."
-        )
+        hint = "More epochs or a higher --learning_rate may help."
+        if step.losses == (REPRESENTATION,):
+            other = "" if losses[0].standardized else ", or --representation_loss=standardized"
+            hint = (
+                "The states may hardly differ from text to text: try another --teacher_layer"
+                f"{other}."
+            )
         logging.warning(
             "%s taught the student nothing about the texts: its validation loss is %.3g, and that "
             "of the best single answer for all texts %.3g. %s",
