@@ -303,7 +303,7 @@ def test_what_validates_may_be_text_that_the_transfer_set_leaves_out(folder):
 
 def test_a_transfer_set_of_labeled_sentences_alone_is_an_error(folder):
     (folder / "data" / "de" / "transfer.txt").write_text("berlin un\n")
-    with pytest.raises(DataError, match=r"not labeled too.*Received: 81 sentences, all of D_l"):
+    with pytest.raises(DataError, match=r"not labeled too.*81 sentences, all of them labeled"):
         transfer(folder)
 
 

@@ -196,7 +196,9 @@ def test_classes_in_json_lines(read):
         (lines({"text": "a  b", "label": [[1, 3, "X"]]}), r"a span holds no word"),
         (lines({"text": "a", "label": [[0, 1]]}), r"a span is \[start, end, type\]"),
         (lines({"text": "a", "label": [], "entities": []}), r"several columns or fields of spans"),
-        (lines({"tokens": ["a", "b"], "tags": ["O"]}), r"2 tokens but 1 tags"),
+        (lines({"tokens": ["a", "b"], "tags": ["O"]}), r"2 tokens but 1 tags\. One class for each"),
+        (lines({"text": "a b", "label": "x"}), r"a list\. One class for each.*--task=classificat"),
+        (lines({"text": "a b", "label": "[[0, 1, 'X']]"}), r"a list\. Tables of a word a row, and"),
         (lines({"text": 5, "label": []}), r"a text must be a string"),
     ],
 )
@@ -214,6 +216,8 @@ def test_broken_json_lines_are_named(read, content, message):
         ("sentence\tlabel\na b\t1\n", [(2, ["a", "b"], ["1"])]),
         ("id\ttext\tlabel\n7\ta b\tx\n", [(2, ["a", "b"], ["x"])]),
         ("x\ta b c d\ny\te f g h\nx\ti j k l\n", [(1, ["a", "b", "c", "d"], ["x"])]),
+        ("x\ta b c\ny\td e f\n", [(1, ["a", "b", "c"], ["x"])]),  # no label comes again
+        ("a b c\tx\nd\ty\n", [(1, ["a", "b", "c"], ["x"])]),
         ("satz\tart\n" + "".join(f"ein Satz {i}\t{i % 2}\n" for i in range(6)), [
             (2, ["ein", "Satz", "0"], ["0"])]),
         ("__label__x a b\nc __label__y\n", [(1, ["a", "b"], ["x"]), (2, ["c"], ["y"])]),

@@ -1,6 +1,8 @@
 """Files of other tools' making, of fastText and of plain text: read rightly, or refused with a way
 out."""
 
+import dataclasses
+
 import pytest
 
 from xtremedistil.config import DataConfig
@@ -127,3 +129,29 @@ def test_texts_that_are_refused(unlabeled, content, message):
 def test_the_column_that_the_advice_names_is_read(unlabeled):
     table = "1\tA text.\n2\tAnother.\n3\tMore.\n"
     assert unlabeled(table, text_field="2") == ["A text.", "Another.", "More."]
+
+
+def test_files_of_classes_have_the_same_columns_or_say_which(tmp_path):
+    first = "".join(f"{'pos' if i % 2 else 'neg'}\ta film {i}\n" for i in range(20))
+    (tmp_path / "train.tsv").write_text(first)
+    (tmp_path / "test.tsv").write_text("good\tpos\nbad\tneg\n")
+    config = DataConfig(data_dir=str(tmp_path), task="classification")
+    message = r"test.tsv: looks as if it had texts in column 1 .*train.tsv in columns 2 and 1\."
+    with pytest.raises(DataError, match=message):
+        find_sources(config)
+    told = dataclasses.replace(config, token_column="2", tag_column="1")
+    assert len(find_sources(told)["test"]) == 1
+    (tmp_path / "test.tsv").write_text("pos\ta fine one\nneg\ta bad one\n")
+    found = Reader(config).examples(find_sources(config)["test"])
+    assert [example.tags for example in found] == [["pos"], ["neg"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("great\tpos\nbad\tneg\n", "not recognised as"), ("a b\tpos\nc d\tneg\n", "2 tokens but 1 t")],
+)
+def test_classes_where_tags_are_asked_for(tmp_path, content, message):
+    (tmp_path / "train.tsv").write_text(content)
+    config = DataConfig(data_dir=str(tmp_path), data_format="tsv" if "a b" in content else "auto")
+    with pytest.raises(DataError, match=rf"{message}.*One class .*--task=classification"):
+        list(Reader(config).examples(find_sources(config)["train"]))

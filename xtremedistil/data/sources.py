@@ -18,6 +18,7 @@ from xtremedistil.data.formats import (
     Rules,
     detect_format,
     holds_text,
+    labeled_text,
     read_examples,
     recognise_scheme,
 )
@@ -89,14 +90,19 @@ def find_sources(config: DataConfig) -> dict[str, list[Source]]:
         empty.
 
     Raises:
-        DataError: a folder or file is missing, two files claim one split, or there is neither a
-            training file nor unlabeled text.
+        DataError: a folder or file is missing, two files claim one split, files of classes have
+            other columns, or there is neither a training file nor unlabeled text.
     """
     sources = {split: [] for split in SPLIT_NAMES}
     if config.data_dir:
         _collect_all(config, sources)
     for path in transfer_paths(config.transfer_file):
         sources["transfer"].append(Source(path, "", _text_format(path, config)))
+    labeled = [source for split in ("train", "dev", "test") for source in sources[split]]
+    labeled_text.check_alike(
+        [source.path for source in labeled if source.file_format == labeled_text.NAME],
+        rules_of(config),
+    )
     if not (sources["train"] or sources["transfer"]):
         received = listed(files.list_folder(config.data_dir)) or "an empty folder"
         raise DataError(

@@ -263,7 +263,8 @@ def _split(
     if not len(chosen):
         raise DataError(
             "the transfer set needs a sentence that is not labeled too, to validate on. Give other "
-            f"text (--transfer_file), or label less. Received: {total} sentences, all of D_l"
+            "text (--transfer_file), or label less. "
+            f"Received: {total} sentences, all of them labeled"
         )
     number = np.searchsorted(np.cumsum(texts.windows(first[chosen])), held_out, side="right")
     chosen = chosen[: max(1, number)]

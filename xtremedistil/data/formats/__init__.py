@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from xtremedistil.data import tag_schemes
 from xtremedistil.data.formats.example import (
     AS_WRITTEN,
+    ASK_FOR_CLASSES,
     Example,
     Rules,
     check_words,
@@ -66,7 +67,7 @@ def detect_format(path: str, task: str, unlabeled: bool = False, rules: Rules = 
     raise DataError(
         f"{path}: not recognised as `token<TAB>tag` lines with blank lines between sentences, nor "
         "as `text<TAB>tags` lines, JSON lines or CSV. Name the format with --data_format to see "
-        f"which line breaks it. Received: {head.first[:80]!r}"
+        f"which line breaks it. {ASK_FOR_CLASSES} Received: {head.first[:80]!r}"
     )
 
 

@@ -72,6 +72,7 @@ class Rules:
     tag_names: tuple[str, ...] = ()
 
 
+ASK_FOR_CLASSES = "One class for each text? Then --task=classification."
 _MEND = "Mend the tag, or name the scheme where it is another: --tag_scheme."
 AS_WRITTEN = Rules()  # nothing is said of the file
 
@@ -79,11 +80,12 @@ AS_WRITTEN = Rules()  # nothing is said of the file
 def check_words(example: Example, max_words: int) -> None:
     """Raises a DataError for more words than a sentence may have."""
     if len(example.words) > max_words:
+        apart = "an empty line after each" if example.line_per_word else "one a line"
         raise line_error(
             example.path,
             example.line,
             f"{len(example.words):,} words, and a sentence may have {max_words:,} (--max_words): "
-            "split documents into sentences, one a line.",
+            f"split documents into sentences, {apart}.",
             words=" ".join(example.words[:12]) + " ...",
         )
 

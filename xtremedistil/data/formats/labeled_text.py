@@ -1,12 +1,15 @@
 """Classification TSV: `text<TAB>label` or `label<TAB>text`, with or without a header."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from xtremedistil.data.formats.example import Example, Rules
 from xtremedistil.data.formats.head import Head, first_of
 from xtremedistil.data.formats.table_layout import find_classified
 from xtremedistil.data.lines import line_error, read_lines
+from xtremedistil.runtime.errors import DataError
 from xtremedistil.tokenization.words import split_words
+
+NAME = "classification"
 
 
 def recognise(head: Head) -> bool:
@@ -46,6 +49,26 @@ def layout(path: str, rules: Rules) -> str:
     text, label, header = _find(path, rows, rules)
     named = f", named in line {rows[0][0]}" if header else ""
     return f"texts in column {text + 1}, labels in column {label + 1}{named}"
+
+
+def check_alike(paths: Iterable[str], rules: Rules) -> None:
+    """Makes sure that files of one data set have text and label in the same columns, where no
+    header says which is which: a short file may look otherwise than the others.
+
+    Raises:
+        DataError: they do not.
+    """
+    found = [(path, _find(path, rows, rules)) for path in paths if (rows := _head_rows(path))]
+    if all(header for _, (_, _, header) in found):
+        return
+    for path, (text, label, _) in found[1:]:
+        first, (other, other_label, _) = found[0]
+        if (text, label) != (other, other_label):
+            raise DataError(
+                f"{path}: looks as if it had texts in column {text + 1} and labels in column "
+                f"{label + 1}, and {first} in columns {other + 1} and {other_label + 1}. Say which "
+                "they are, by number from 1: --token_column=N --tag_column=N."
+            )
 
 
 def _head_rows(path: str) -> list[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from xtremedistil.data.formats import names
-from xtremedistil.data.formats.example import Example, Rules
+from xtremedistil.data.formats.example import ASK_FOR_CLASSES, Example, Rules
 from xtremedistil.data.lines import line_error
 from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.tokenization.raw_words import find_words
@@ -225,7 +225,9 @@ def _tagged(tokens: Any, tags: Any, path: str, number: int, language: str, rules
     words = _tokens(tokens, path, number)
     if not isinstance(tags, list) or len(tags) != len(words):
         many = f"{len(tags)} tags" if isinstance(tags, list) else "no list of tags"
-        raise line_error(path, number, f"{len(words)} tokens but {many}.", tokens=words, tags=tags)
+        hint = "" if isinstance(tags, list) and len(tags) > 1 else f" {ASK_FOR_CLASSES}"
+        rule = f"{len(words)} tokens but {many}.{hint}"
+        raise line_error(path, number, rule, tokens=words, tags=tags)
     if not rules.tag_names and not _is_list_of(tags, str):
         rule = "tags must be strings, or numbers with their names: --tag_names=O,B-PER,I-PER,..."
         raise line_error(path, number, rule, tags=tags)
@@ -236,7 +238,9 @@ def _tagged(tokens: Any, tags: Any, path: str, number: int, language: str, rules
 def _spanned(text: Any, spans: Any, path: str, number: int, language: str, rules: Rules) -> Example:
     text = _text(text, path, number)
     if not isinstance(spans, list):
-        raise line_error(path, number, f"spans must be a list. {_AS_CSV}", spans=spans)
+        as_text = isinstance(spans, str) and spans.lstrip().startswith(("[", "{"))
+        hint = _AS_CSV if as_text else ASK_FOR_CLASSES
+        raise line_error(path, number, f"spans must be a list. {hint}", spans=spans)
     places = find_words(text)
     tags = ["O"] * len(places)
     found = [_span(span, text, path, number) for span in spans]

@@ -75,7 +75,7 @@ FORMATS = {
         Format("tsv", ("ner",), tagged.recognise, tagged.read),
         Format("conll", ("ner",), columns.recognise, columns.read, layout=columns.layout),
         Format(
-            "classification",
+            labeled_text.NAME,
             ("classification",),
             labeled_text.recognise,
             labeled_text.read,

@@ -50,13 +50,16 @@ def find_classified(
 
 
 def _of_two(rows: Sequence[Sequence[str]], asked: tuple[str, str]) -> tuple[int, int]:
-    """Text first, unless the first column alone looks like labels, or the user says so."""
+    """As the user says; else the column that alone looks like labels holds them, or of two that
+    both do, or do not, the one of single words beside longer texts; else the second one."""
     if asked[0] in ("1", "2"):
         return (0, 1) if asked[0] == "1" else (1, 0)
     if asked[1] in ("1", "2"):
         return (0, 1) if asked[1] == "2" else (1, 0)
     columns = [[row[i] for row in rows if len(row) == 2] for i in range(2)]
     labels = [are_labels(column) for column in columns]
+    if labels[0] == labels[1]:
+        labels = [_longest(column) == 1 for column in columns]
     return (1, 0) if labels == [True, False] else (0, 1)
 
 
@@ -64,6 +67,11 @@ def are_labels(column: Sequence[str]) -> bool:
     """Whether a column holds few short values that come again."""
     short = all(len(cell.split()) <= _LABEL_WORDS for cell in column)
     return short and len(set(column)) <= max(2, len(column) // 2)
+
+
+def _longest(column: Sequence[str]) -> int:
+    """The words of the longest cell."""
+    return max((len(cell.split()) for cell in column), default=0)
 
 
 def _looks_like_header(rows: Sequence[Sequence[str]], text: int, label: int) -> bool:

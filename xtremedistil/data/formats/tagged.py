@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xtremedistil.data.formats import names
-from xtremedistil.data.formats.example import Example, Rules
+from xtremedistil.data.formats.example import ASK_FOR_CLASSES, Example, Rules
 from xtremedistil.data.formats.head import LANGUAGE_PREFIX, Head
 from xtremedistil.data.lines import line_error, read_lines
 
@@ -40,6 +40,8 @@ def _sentence(path: str, number: int, text: str, tag_text: str, language: str) -
         raise line_error(path, number, f"an empty token (two spaces in a row?). {rule}", text=text)
     if len(words) != len(tags):
         rule = f"{len(words)} tokens but {len(tags)} tags. {rule}"
+        if 1 in (len(words), len(tags)):
+            rule += f" {ASK_FOR_CLASSES}"
         raise line_error(path, number, rule, text=text, tags=tag_text)
     prefixes = {match[1] if (match := LANGUAGE_PREFIX.match(tag)) else "" for tag in tags}
     if len(prefixes) > 1:
