@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -99,6 +100,8 @@ def test_evaluate_reads_data_as_a_run_does_and_says_what_is_undefined(student, t
     with pytest.raises(DataError, match="the first column counts"):
         evaluated(**given)
     given |= {"token_column": "2", "tag_column": "3"}
+    with pytest.raises(ConfigError, match=r"the model's task is ner\. Received: task=classif"):
+        evaluated(**given, task="classification")
     german, french, both = evaluated(**given)
     assert german.split() == ["de", "none"]
     assert both.split()[1] == french.split()[1]  # the mean of what is defined
@@ -139,6 +142,18 @@ def test_export_writes_what_predict_reads(student, tmp_path, capsys):
     assert found[0] == found[1]
     with pytest.raises(ConfigError, match="must name folders"):
         ExportOptions()
+    held = r"--format=native holds weights with --quantize=int8\. Received: quantize=none"
+    with pytest.raises(ConfigError, match=held):
+        ExportOptions(student, out, format="native")
+    with pytest.raises(ConfigError, match=r"--jit_compile is for saved_model\. Received: form"):
+        ExportOptions(student, out, format="onnx", jit_compile=True)
+
+
+def test_export_takes_the_student_of_a_run(student, tmp_path):
+    shutil.copytree(student, tmp_path / "run" / "student")
+    out = str(tmp_path / "onnx")
+    commands.export(ExportOptions(str(tmp_path / "run"), out, format="onnx"))
+    assert os.path.exists(os.path.join(out, "student.onnx"))
 
 
 def test_a_command_without_its_folder_says_so():
@@ -159,6 +174,10 @@ def test_a_command_without_its_folder_says_so():
         (["learn"], 2, "\n  evaluate "),
         (["distil", "--flagfile=largest"], 2, "--flagfile takes a path, or one of minilm6, sample"),
         (["report", "--folder=/nowhere", "--table=18"], 2, "a report needs the folder of a run"),
+        (["report", "--table=3"], 2, "--folder must name a run's or a sweep's. Received: nothing"),
+        (["latency"], 2, "--folder must name a run's or a sweep's. Received: nothing"),
+        (["distil", "--teacher_layr=7"], 2, "Did you mean: teacher_layer ?. --help lists the fl"),
+        (["report", "--table=x"], 2, "flag --table=x: invalid literal for int() with base 10: 'x'"),
         (["predict", "text"], 2, "options are given as --name=value. Received: text"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from native.students import HEAD, random_weights, save_student
 
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.serving.exports.card import CARD, load_export, write_card
 from xtremedistil.serving.exports.native import NATIVE
 from xtremedistil.serving.exports.onnx_graph import build
@@ -55,6 +55,14 @@ def test_the_fastest_backend_is_taken(tmp_path, monkeypatch, usable, quantize, c
     monkeypatch.setattr(NativeModel, "__init__", lambda self, *given: None)
     assert isinstance(load(str(tmp_path), quantize=quantize).network, chosen)
     assert not needs_keras("auto", quantize)
+
+
+def test_a_backend_that_cannot_hold_the_weights_is_refused(tmp_path):
+    save_student(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"native holds weights with quantize=int8\. Received"):
+        load(str(tmp_path), backend="native")
+    with pytest.raises(ConfigError, match=r"threads is at least 0.*Received: threads=-1"):
+        load(str(tmp_path), threads=-1)
 
 
 def write(student, folder) -> Predictor:

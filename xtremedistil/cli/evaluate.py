@@ -45,6 +45,10 @@ def evaluate(given: EvaluateOptions) -> Results:
     tasks = [predictor.task for predictor in predictors]
     if len(set(tasks)) > 1:
         raise ConfigError(f"both models must have one task. Received: {' and '.join(tasks)}")
+    if given.task not in (tasks[0], EvaluateOptions.task):
+        raise ConfigError(
+            f"the model's task is {tasks[0]}. Received: task={given.task} model={given.model!r}"
+        )
     names = {field.name for field in dataclasses.fields(DataConfig)}
     asked = {name: value for name, value in vars(given).items() if name in names}
     examples = read_split(DataConfig(**asked | {"task": tasks[0]}), given.split)

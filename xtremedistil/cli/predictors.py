@@ -24,11 +24,15 @@ class PredictorOptions(Checked):
     )
     backend: str = option(
         AUTO,
-        "What runs the network. auto: the fastest that is installed: with --quantize=int8 native, "
-        "where the processor has AVX2 or VNNI; else onnx; else Keras.",
+        "What runs the network. auto: the fastest that is installed: with --quantize=int8 native "
+        "(where the processor has AVX2 or VNNI), else onnx; without, onnx, else Keras.",
         choices=backend_names(),
     )
-    quantize: str = option("none", "Weights, where they are not Keras's.", choices=quantizations())
+    quantize: str = option(
+        "none",
+        "int8: weights of 8 bits, for native (which holds no others) and onnx.",
+        choices=quantizations(),
+    )
 
 
 def open_predictor(given: PredictorOptions, threads: int = 0) -> "Predictor":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from absl import app, logging
+from absl import flags as absl_flags
 
 from xtremedistil.cli import flag_files, flags, help, output
 from xtremedistil.config.option import Checked
@@ -108,7 +109,16 @@ def run(name: str, command: Command, arguments: Sequence[str]) -> None:
     app.run(
         lambda argv: _guarded(work, command.output, argv),
         argv=[f"xtremedistil {name}", *flags_alone],
+        flags_parser=_parsed,
     )
+
+
+def _parsed(argv: list[str]) -> list[str]:
+    """What is left when absl has read the flags; a wrong one ends the program."""
+    try:
+        return absl_flags.FLAGS(argv)
+    except absl_flags.Error as error:
+        sys.exit(_say(ConfigError(f"{str(error).rstrip('.')}. --help lists the flags.")))
 
 
 def _help(about: str, command: Command) -> str:

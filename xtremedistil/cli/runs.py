@@ -63,7 +63,10 @@ class SweepOptions(Checked):
         "development set with the first seed. Empty: as given.",
         low=0.0,
     )
-    plan_only: bool = option(False, "Print the plan, with the expected time, and stop.")
+    plan_only: bool = option(
+        False,
+        "Print the plan, with the expected time, and stop; data is read, and kept for the runs.",
+    )
 
 
 def sweep(given: SweepOptions, config: Config) -> Results:
@@ -76,4 +79,5 @@ def sweep(given: SweepOptions, config: Config) -> Results:
     wanted = Sweep(given.sweep, axes, given.seeds, given.choose_weights)
     path = run_sweep(config, wanted, given.plan_only)
     content = files.read_json(path)
-    return Results(f"{path} lists the {len(content['runs'])} runs.", content)
+    runs = len(content["runs"])
+    return Results(f"{path} lists {runs} run{'s' * (runs > 1)}.", content)

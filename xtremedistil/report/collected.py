@@ -14,7 +14,7 @@ from xtremedistil.report import schema
 from xtremedistil.report.result import SEEDS, Result, shown
 from xtremedistil.report.schema import RunResults, TeacherResults
 from xtremedistil.runtime import files
-from xtremedistil.runtime.errors import ArtifactError
+from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.runtime.typed_json import parse, read
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ def load(folder: str) -> Collected:
         folder: holds `results.json` or `sweep.json`.
 
     Raises:
+        ConfigError: none is named.
         ArtifactError: it holds neither, or they are not what a run or a sweep writes.
     """
+    if not folder:
+        raise ConfigError("--folder must name a run's or a sweep's. Received: nothing")
     name = shown(folder if "://" in folder else os.path.abspath(folder))
     if files.exists(os.path.join(folder, schema.SWEEP)):
         sweep = read(schema.SweepPlan, os.path.join(folder, schema.SWEEP))

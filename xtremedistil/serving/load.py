@@ -10,7 +10,13 @@ from xtremedistil.serving.exports.registry import backends, export_in, quantizat
 from xtremedistil.serving.hub import find_student
 from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Network, Predictor
-from xtremedistil.students.folder import BUNDLE, KIND, StudentFolder, descriptions_checked
+from xtremedistil.students.folder import (
+    BUNDLE,
+    KIND,
+    StudentFolder,
+    descriptions_checked,
+    student_in,
+)
 
 AUTO, KERAS = "auto", "keras"
 
@@ -58,15 +64,7 @@ def _build(export: Export, student: StudentFolder, quantize: str, threads: int) 
 
 def holds_student(folder: str) -> bool:
     """Whether `load` can find a student in a folder: its own, an export of it, or its run's."""
-    return export_in(folder) is not None or files.exists(os.path.join(_inside(folder), BUNDLE))
-
-
-def _inside(folder: str) -> str:
-    """The folder of the student, where a run's folder is given."""
-    inner = os.path.join(folder, "student")
-    if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
-        return inner
-    return folder
+    return export_in(folder) is not None or files.exists(os.path.join(student_in(folder), BUNDLE))
 
 
 def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 0) -> Predictor:
@@ -78,7 +76,7 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
             that name wins.
         backend: `auto` is the fastest format of exports that is installed and can hold the student
             with weights as `quantize` says: `native` for int8 where the processor has AVX2 or
-            VNNI, else `onnx`; else `keras`.
+            VNNI, else `onnx`; otherwise `onnx`, else `keras`.
         quantize: what to do to the weights; Keras can do nothing. An export is as it was exported.
         threads: that one call may use; 0 for every core.
 
@@ -91,22 +89,32 @@ def load(folder: str, backend: str = AUTO, quantize: str = NONE, threads: int = 
         if value not in known[name]:
             legal = ", ".join(known[name])
             raise ConfigError(f"{name} is one of {legal}. Received: {name}={value!r}")
+    if threads < 0:
+        raise ConfigError(
+            f"threads is at least 0, which is every core. Received: threads={threads}"
+        )
     folder = find_student(folder)
     if (export := export_in(folder)) is not None:
         return load_export(export, folder, threads)
-    folder = _inside(folder)
+    folder = student_in(folder)
     student = StudentFolder.load(folder)
-    able = [export for export in backends().values() if quantize in export.quantize]
-    chosen = [export for export in able if export.name == backend]
+    chosen = [export for export in backends().values() if export.name == backend]
     if backend == AUTO:
         chosen = [e for e in _fastest(quantize) if not e.refuses(student.shape)][:1]
     if chosen:
+        if quantize not in chosen[0].quantize:
+            held = " or ".join(chosen[0].quantize)
+            raise ConfigError(
+                f"{backend} holds weights with quantize={held}. Received: "
+                f"backend={backend} quantize={quantize}"
+            )
         chosen[0].check_installed()
         chosen[0].check_student(student.shape)
         network = _build(chosen[0], student, quantize, threads)
     elif quantize == NONE:
         network = KerasNetwork(folder)
     else:
+        able = [export for export in backends().values() if quantize in export.quantize]
         extras = (f" (pip install 'xtremedistil[{e.extra}]')" if e.extra else "" for e in able)
         ready = ", ".join(e.name + extra for e, extra in zip(able, extras, strict=True))
         raise ConfigError(

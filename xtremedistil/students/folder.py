@@ -101,6 +101,14 @@ class Codec:
         return cls(tokenizer, rows, LabelSet(tuple(labels), task))
 
 
+def student_in(folder: str) -> str:
+    """The folder of the student, where a run's folder is given."""
+    inner = os.path.join(folder, "student")
+    if not files.exists(os.path.join(folder, BUNDLE)) and files.is_folder(inner):
+        return inner
+    return folder
+
+
 def _tokenizer_kind(description: Mapping[str, Any], path: str) -> TokenizerKind:
     """The kind of tokenizer that a description names; `path` is for the error."""
     name = description.get("tokenizer", _FIRST_KIND)

@@ -187,6 +187,8 @@ def find_folder(name: str) -> str:
     """
     if files.is_folder(name):
         return name
+    if name.startswith(("/", ".", "~")):
+        raise CheckpointError(f"--teacher: there is no such folder. Received: teacher={name!r}")
     import huggingface_hub  # only for hub names: it opens connections
 
     wanted = [CONFIG, WEIGHTS, _INDEX, _SHARDS, *tokenizer_files()]

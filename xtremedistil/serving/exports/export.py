@@ -13,7 +13,7 @@ from xtremedistil.serving.exports.options import ExportOptions
 from xtremedistil.serving.exports.registry import EXPORTS
 from xtremedistil.serving.python.keras_network import KerasNetwork
 from xtremedistil.serving.python.predictor import Predictor
-from xtremedistil.students.folder import StudentFolder
+from xtremedistil.students.folder import StudentFolder, student_in
 
 _CHECKED_TEXTS = 1000
 
@@ -31,7 +31,8 @@ def export(options: ExportOptions) -> dict[str, Any]:
     """
     made = EXPORTS[options.format]
     made.check_installed()
-    student = StudentFolder.load(options.model)
+    folder = student_in(options.model)
+    student = StudentFolder.load(folder)
     made.check_student(student.shape)
     examples = _examples(options, student.shape.task)
     part = files.beside(options.output_dir, "new")
@@ -39,7 +40,7 @@ def export(options: ExportOptions) -> dict[str, Any]:
     try:
         names = made.write(student, part, options.settings)
         window = student.shape.kind.window
-        whole = Predictor(student.codec, KerasNetwork(options.model), window)
+        whole = Predictor(student.codec, KerasNetwork(folder), window)
         exported = Predictor(student.codec, made.open(part, 0), made.window or window)
         # the labels of the embedded corpus are not the student's
         found = compare(whole, exported, examples, labeled=bool(options.data))

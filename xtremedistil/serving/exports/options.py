@@ -13,7 +13,7 @@ from xtremedistil.serving.exports.saved_model import SAVED_MODEL
 class ExportOptions(Checked):
     """Which student, as what, and where."""
 
-    model: str = option("", "Folder of a student.")
+    model: str = option("", "Folder of a student, or of a run.")
     output_dir: str = option(
         "", "Folder of the export; what is there is replaced when the new one is whole."
     )
@@ -37,17 +37,15 @@ class ExportOptions(Checked):
                 "--model and --output_dir must name folders. Received: "
                 f"model={self.model!r} output_dir={self.output_dir!r}"
             )
-        able = {
-            "quantize": [e.name for e in EXPORTS.values() if self.quantize in e.quantize],
-            "jit_compile": [e.name for e in EXPORTS.values() if e.compiles or not self.jit_compile],
-        }
-        for name, formats in able.items():
-            if self.format not in formats:
-                value = getattr(self, name)
-                raise ConfigError(
-                    f"--{name}={value} is for {', '.join(formats)}. Received: "
-                    f"format={self.format} {name}={value}"
-                )
+        export = EXPORTS[self.format]
+        if self.quantize not in export.quantize:
+            raise ConfigError(
+                f"--format={self.format} holds weights with --quantize="
+                f"{' or '.join(export.quantize)}. Received: quantize={self.quantize}"
+            )
+        if self.jit_compile and not export.compiles:
+            able = ", ".join(e.name for e in EXPORTS.values() if e.compiles)
+            raise ConfigError(f"--jit_compile is for {able}. Received: format={self.format}")
 
     @property
     def settings(self) -> Settings:
