@@ -61,7 +61,11 @@ def test_every_value_of_the_flag_chooses_one_loss():
 
 @pytest.mark.parametrize(
     ("left", "stage", "hint"),
-    [(0.5, 1, None), (0.95, 1, "--representation_loss=standardized"), (110.0, 2, "More epochs")],
+    [
+        (0.5, 1, None),
+        (0.95, 1, "another --teacher_layer, or --representation_loss=standardized."),
+        (110.0, 2, "More epochs"),
+    ],
 )
 def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint):
     said = []
@@ -69,7 +73,8 @@ def test_a_stage_that_taught_nothing_is_reported(monkeypatch, left, stage, hint)
     step = [step for step in steps_of(DistillationConfig()) if step.stage == stage][-1]
     history = [{"validation_loss": 9.0}, {"validation_loss": left}]
     result = {"history": history, "best_epoch": 1, "constant_loss": 1.0}
-    distiller._warn_of_nothing(step, result)
+    config = DistillationConfig(representation_loss="kld")
+    distiller._warn_of_nothing(step, [loss_named(name, config) for name in step.losses], result)
     assert len(said) == (hint is not None)
     assert hint is None or hint in said[0]
     epochs = [
@@ -99,6 +104,17 @@ def test_a_first_step_of_several_may_know_little_yet(monkeypatch):
     monkeypatch.setattr(distiller.logging, "warning", lambda text, *_: said.append(text))
     head = next(step for step in steps_of(DistillationConfig()) if step.newest == "head")
     result = {"history": [{"validation_loss": 2.0}], "best_epoch": 0, "constant_loss": 1.0}
-    distiller._warn_of_nothing(head, result)
-    distiller._warn_of_nothing(head, {**result, "constant_loss": None})
+    compared = [loss_named(name, DistillationConfig()) for name in head.losses]
+    distiller._warn_of_nothing(head, compared, result)
+    distiller._warn_of_nothing(head, compared, {**result, "constant_loss": None})
     assert not said
+
+
+def test_states_that_are_compared_standardized_are_not_advised(monkeypatch):
+    said = []
+    monkeypatch.setattr(distiller.logging, "warning", lambda text, *a: said.append(text % a))
+    first = steps_of(DistillationConfig())[0]
+    result = {"history": [{"validation_loss": 1.0}], "best_epoch": 0, "constant_loss": 1.0}
+    compared = [loss_named(name, DistillationConfig()) for name in first.losses]
+    distiller._warn_of_nothing(first, compared, result)
+    assert said[0].endswith("try another --teacher_layer.")

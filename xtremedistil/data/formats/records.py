@@ -13,6 +13,7 @@ from typing import Any
 from xtremedistil.data.formats import names
 from xtremedistil.data.formats.example import ASK_FOR_CLASSES, Example, Rules
 from xtremedistil.data.lines import line_error
+from xtremedistil.data.tag_schemes import is_prefixed
 from xtremedistil.runtime.errors import DataError, listed
 from xtremedistil.tokenization.raw_words import find_words
 from xtremedistil.tokenization.words import split_words
@@ -239,7 +240,8 @@ def _spanned(text: Any, spans: Any, path: str, number: int, language: str, rules
     text = _text(text, path, number)
     if not isinstance(spans, list):
         as_text = isinstance(spans, str) and spans.lstrip().startswith(("[", "{"))
-        hint = _AS_CSV if as_text else ASK_FOR_CLASSES
+        of_word = isinstance(spans, str) and is_prefixed(spans)
+        hint = _AS_CSV if as_text or of_word else ASK_FOR_CLASSES
         raise line_error(path, number, f"spans must be a list. {hint}", spans=spans)
     places = find_words(text)
     tags = ["O"] * len(places)
