@@ -13,7 +13,7 @@ from typing import Any
 from xtremedistil.runtime import files
 from xtremedistil.runtime.errors import ArtifactError, ConfigError
 from xtremedistil.serving.exports.card import CARD
-from xtremedistil.students.folder import BUNDLE
+from xtremedistil.students.folder import BUNDLE, student_in
 
 SCHEME, README = "hf://", "README.md"
 _NAME = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@\w[\w./-]*)?")
@@ -103,14 +103,14 @@ def push(folder: str, repository: str, private: bool = False) -> str:
     repository = repository.removeprefix(SCHEME)
     if not _NAME.fullmatch(repository) or "@" in repository:
         raise ConfigError(f"--repository is named user/name. Received: repository={repository!r}")
-    inner = os.path.join(folder, "student")
-    if not any(files.exists(os.path.join(folder, name)) for name in (BUNDLE, CARD)):
-        folder = inner
+    given = folder
+    if not files.exists(os.path.join(folder, CARD)):
+        folder = student_in(folder)
     found = [name for name in (BUNDLE, CARD) if files.exists(os.path.join(folder, name))]
     if not found:
         raise ArtifactError(
             f"--model must be the folder of a student, of a run, or of an export that has a "
-            f"{CARD}. Received: {os.path.dirname(inner)!r}"
+            f"{CARD}. Received: {given!r}"
         )
     path = os.path.join(folder, found[0])
     content = files.read_json(path)
