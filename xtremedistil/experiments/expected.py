@@ -1,7 +1,7 @@
 """How long a sweep will take, from a few steps measured on this machine now."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -29,12 +29,14 @@ class Expected:
         shared: kinds of parts that several runs use, with their number.
         basis: what was measured.
         understood: what the first run has understood of its data and its teacher, as text.
+        parts: by run, the seconds of each part that it is to make, by the part's folder.
     """
 
     seconds: dict[str, float]
     shared: dict[str, int]
     basis: str
     understood: str = ""
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -72,14 +74,16 @@ def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
     understood = describe(first, understand(first, first.config.run.stage != "teacher"))
     rates = _measure(first)
     users: dict[str, list[str]] = {}
-    seconds = {}
+    parts: dict[str, dict[str, float]] = {}
     for id, run in made.items():
-        own = 0.0 if id in done else SCORING_SECONDS
+        parts[id] = {}
         for kind, part, cost in _parts(run, rates):
             if part.folder not in users and id not in done and part.results() is None:
-                own += cost
+                parts[id][part.folder] = cost
             users.setdefault(part.folder, []).append(kind)
-        seconds[id] = own
+    seconds = {
+        id: 0.0 if id in done else SCORING_SECONDS + sum(own.values()) for id, own in parts.items()
+    }
     shared: dict[str, int] = {}
     for kinds in users.values():
         if len(kinds) > 1:
@@ -88,7 +92,8 @@ def expected_seconds(runs: Sequence[Any], done: Collection[str]) -> Expected:
         f"teacher {1000 * rates.teacher:.2f} ms a sentence, student {1000 * rates.student:.3f} ms "
         "a sentence and million operations"
     )
-    return Expected(seconds, {f"{kind}(s)": n for kind, n in shared.items()}, basis, understood)
+    shared = {f"{kind}(s)": n for kind, n in shared.items()}
+    return Expected(seconds, shared, basis, understood, parts)
 
 
 def _parts(run: Run, rates: _Rates) -> list[tuple[str, Part, float]]:

@@ -187,7 +187,7 @@ def _one_line() -> Iterator[None]:
 def _in_turn(bar: Any, run: Planned, expected: Expected, work: Callable[[], object]) -> None:
     """Does one run's work, and moves the sweep's line on."""
     files.remove(os.path.join(run.config.run.output_dir, RESULTS))  # of other flags, if any
-    with nested(bar, run.id, expected.seconds[run.id]):
+    with nested(bar, run.id, expected.seconds[run.id], expected.parts.get(run.id, {})):
         work()
     keras.utils.clear_session()  # else the graphs of every run so far stay in memory
     gc.collect()

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import logging
 
-from xtremedistil.runtime import files
+from xtremedistil.runtime import files, progress
 from xtremedistil.runtime.errors import ArtifactError
 from xtremedistil.runtime.locks import locked
 from xtremedistil.runtime.machine import measured
@@ -173,7 +173,7 @@ class Part:
         self.workers.meet()
         cost: dict[str, float] = {}
         if self.workers.chief or together:
-            with measured(cost):
+            with measured(cost), progress.part(self.folder):
                 results, names = maker()
         self.workers.meet()
         if self.workers.chief:

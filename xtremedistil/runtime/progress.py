@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tqdm import tqdm
@@ -30,10 +30,7 @@ class _Nested:
 
     def update(self, number: int = 1) -> None:
         self.n += number
-        share = f" {100 * self.n // self.total}%" if self.total else ""
-        bar, name, advance = _outer[-1]
-        bar.set_postfix_str(f"{name}: {self.label}{share}", refresh=False)
-        advance()
+        _outer[-1].show(self.label, self.n / self.total if self.total else None)
 
     def set_postfix(self, **_: Any) -> None:
         """The line has no room for losses."""
@@ -50,6 +47,50 @@ class _Nested:
         pass
 
 
+class _Whole:
+    """A line of expected seconds, and how many of them its present block has done."""
+
+    def __init__(self, bar: Any, name: str, seconds: float, parts: Mapping[str, float]):
+        self._bar, self._name, self._parts = bar, name, parts
+        self._start, self._seconds = bar.n, seconds
+        self._done, self._of_part, self._share, self._shown = 0.0, 0.0, 0.0, 0.0
+        bar.smoothing = 0  # the rate is that of all so far, as one part may go by in a second
+
+    def show(self, label: str, share: float | None) -> None:
+        """A part's own progress, of which `share` is done."""
+        self._share = max(self._share, share or 0.0)
+        percent = "" if share is None else f" {int(100 * share)}%"
+        self._bar.set_postfix_str(f"{self._name}: {label}{percent}", refresh=False)
+        self._move()
+        now = time.monotonic()
+        if now - self._shown >= _interval():
+            self._shown = now
+            self._bar.refresh()
+
+    @contextlib.contextmanager
+    def part(self, key: str) -> Iterator[None]:
+        """Counts the block as the part of that key."""
+        around = self._of_part, self._share
+        self._of_part, self._share = self._parts.get(key, 0.0), 0.0
+        yield
+        self._done += self._of_part
+        self._of_part, self._share = around
+        self._move()
+
+    def end(self) -> None:
+        """All that was expected of the block is done."""
+        self._done = self._seconds
+        self._move()
+        self._bar.update(0)  # only a line that was drawn so gets an end
+
+    def _move(self) -> None:
+        done = min(self._done + self._share * self._of_part, self._seconds)
+        # rounded blocks may sum up to more than the rounded whole
+        aim = min(self._start + round(done), self._bar.total)
+        # not by `update`, which draws no line that stands still
+        self._bar.n = max(self._bar.n, aim)
+
+
 _hidden = False
 
 
@@ -59,35 +100,37 @@ def hide() -> None:
     _hidden = True
 
 
-_outer: list[tuple[Any, str, Callable[[], None]]] = []
+_outer: list[_Whole] = []
 
 
 @contextlib.contextmanager
-def nested(bar: Any, name: str, seconds: float) -> Iterator[None]:
+def nested(bar: Any, name: str, seconds: float, parts: Mapping[str, float]) -> Iterator[None]:
     """Shows all progress inside the block at the end of one line.
 
-    The line moves with the clock: it has a rate and an ETA from the start, where one part of it may
-    take hours. What the block takes beyond what was expected makes the whole longer.
+    The line moves by what was expected of the parts that are done, and of the one at work by its
+    own progress: how many expected seconds a second does is its rate, and its ETA is right on a
+    machine that is faster or slower than expected.
 
     Args:
         bar: that line, of `progress`, which counts expected seconds.
-        name: of the part that is being done.
-        seconds: that the part is expected to take; the bar ends that much further, or more.
+        name: of the block.
+        seconds: that the block is expected to take; the bar ends that much further.
+        parts: those of `part` that these seconds are known of, by key.
     """
-    start, total, expected, begun = bar.n, bar.total, round(seconds), time.monotonic()
-
-    def advance(least: int = 0) -> None:
-        passed = max(least, round(time.monotonic() - begun))
-        # a line that is beyond its total shows none, and rounded parts may sum up to more
-        bar.total = max(total + passed - expected, total, start + passed)
-        bar.update(start + passed - bar.n)
-
-    _outer.append((bar, name, advance))
+    whole = _Whole(bar, name, seconds, parts)
+    _outer.append(whole)
     try:
         yield
     finally:
         _outer.pop()
-    advance(least=expected)
+    whole.end()
+
+
+@contextlib.contextmanager
+def part(key: str) -> Iterator[None]:
+    """The block makes a part of what `nested` shows, if anything is shown so."""
+    with _outer[-1].part(key) if _outer else contextlib.nullcontext():
+        yield
 
 
 def progress(
@@ -116,7 +159,7 @@ def progress(
         unit=f" {unit}",
         initial=done,
         file=sys.stderr if terminal else _Log(),
-        mininterval=0.5 if terminal else 30.0,
+        mininterval=_interval(),
         maxinterval=1.0 if terminal else 60.0,
         delay=0.5,
         ncols=None if terminal else 120,
@@ -124,6 +167,11 @@ def progress(
         smoothing=0.05,
         bar_format=None if total is None else _FORMAT,
     )
+
+
+def _interval() -> float:
+    """Seconds between two states of a line."""
+    return 0.5 if sys.stderr.isatty() else 30.0
 
 
 _FORMAT = (
