@@ -61,6 +61,19 @@ def test_a_teacher_that_stores_nothing_answers_in_every_epoch(tmp_path, monkeypa
     assert found["live", 0] is None
 
 
+def test_larger_test_sets_take_longer_to_score(tmp_path, monkeypatch):
+    monkeypatch.setattr(plans, "_rate", lambda rows, width: 1e6)
+    data, seconds = german_and_hindi(tmp_path / "data"), []
+    for tested in (10, 20, 30):
+        config = small(data, tmp_path / "out", test_per_language=tested)
+        seconds.append(plans.plan(config, 3)[1][-1].seconds)
+    assert seconds[0] > plans.SCORING_SECONDS + 1
+    assert seconds[2] - seconds[1] == pytest.approx(seconds[1] - seconds[0])
+    assert seconds[1] - plans.SCORING_SECONDS == pytest.approx(
+        2 * (seconds[0] - plans.SCORING_SECONDS)
+    )
+
+
 def test_costs_add_up():
     costs = [Cost("a", 60.0, 1e9, 2e9), Cost("b", 100.0, 3e9, 1e9)]
     lines = describe_costs(costs, 5e8, int(2e9)).split("\n")

@@ -113,14 +113,15 @@ def estimate(run: Run, last_stage: int) -> list[Cost]:
         live = config.run.targets == "live"
         stored = 0 if live else run.targets.stored_bytes()
         costs.append(Cost("targets", _GRAPHS + seconds, _FLOAT * (table + others), stored))
-    return [*costs, *_students(run, last_stage, length)]
+    return [*costs, *_students(run, last_stage, length, others)]
 
 
-def _students(run: Run, last_stage: int, length: int) -> list[Cost]:
+def _students(run: Run, last_stage: int, length: int, others: int) -> list[Cost]:
     """The cost of the student's steps, and of what follows them."""
     config, shape = run.config, run.student.find_shape()
     batch, weights = config.distillation.batch_size, shape.deployed_parameters
-    counts = run.data.prepare_labeled()["sentences_per_language"].get("train", {})
+    splits = run.data.prepare_labeled()["sentences_per_language"]
+    counts = splits.get("train", {})
     labeled, transfer = sum(counts.values()), run.data.prepare_transfer()["sentences"]
     work, steps = 0.0, [s for s in run.student.plan_steps() if s.stage <= last_stage]
     for step in steps:
@@ -136,7 +137,14 @@ def _students(run: Run, last_stage: int, length: int) -> list[Cost]:
     costs = [Cost("student", seconds, memory, _FLOAT * weights * len(steps))]
     if config.run.stage == "all":
         served = _FLOAT * run.student.find_served_shape().deployed_parameters
-        costs.append(Cost("scores and export", SCORING_SECONDS, memory, 3 * served))
+        tested = sum(splits.get("test", {}).values())
+        heads = [step for step in steps if step.head is not None]
+        scored = sum(1 / len(counts) if step.language else 1 for step in heads)
+        of_student = scored * 2e6 * operations(shape, length) / rate
+        of_teacher = length * _teacher_work(run, others, length)
+        of_teacher /= _rate(64 * length, run.checkpoint.config.width)
+        seconds = SCORING_SECONDS + tested * (of_teacher + of_student)
+        costs.append(Cost("scores and export", seconds, memory, 3 * served))
     return costs
 
 
