@@ -1,5 +1,7 @@
 """The progress line of a whole that has parts: it moves by the work that they do."""
 
+import contextlib
+
 import pytest
 
 from xtremedistil.runtime import progress as lines
@@ -14,6 +16,8 @@ class Clock:
 
     def monotonic(self):
         return self.now
+
+    time = monotonic
 
 
 @pytest.fixture
@@ -86,16 +90,20 @@ def test_a_line_that_stands_still_is_drawn_again_at_its_interval(clock, capsys):
         assert found.count("\n") == found.count("scoring 20%") == 1
 
 
-def test_a_line_ends_where_all_is_done(monkeypatch, capsys):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_line_ends_where_its_blocks_do(fails, monkeypatch, capsys):
     monkeypatch.setattr(lines, "_interval", lambda: 0.0)
-    with lines.progress("sweep", 30, "s of work") as bar:
+    ending = pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext()
+    with ending, lines.progress("sweep", 30, "s of work") as bar:
         bar.start_t -= 60.0
         for name in ("first", "second"):
             with lines.nested(bar, name, 15, {}):
                 lines.progress("scoring", 10, "sentences").update(10)
-    found = capsys.readouterr().err.splitlines()
-    assert " 50% 15/30 s of work [01:00<01:00" in found[-4]
-    assert "100% 30/30 s of work" in found[-1]
+        if fails:
+            raise ZeroDivisionError
+    drawn = capsys.readouterr().err.splitlines()
+    assert " 50% 15/30 s of work [01:00<01:00" in drawn[-2]
+    assert "100% 30/30 s of work" in drawn[-1]
 
 
 def test_rounded_parts_may_be_more_than_the_rounded_whole():

@@ -66,6 +66,7 @@ class _Whole:
         if now - self._shown >= _interval():
             self._shown = now
             self._bar.refresh()
+            self._bar.last_print_t = time.time()  # tqdm ends no line that it thinks was never drawn
 
     @contextlib.contextmanager
     def part(self, key: str) -> Iterator[None]:
@@ -81,7 +82,6 @@ class _Whole:
         """All that was expected of the block is done."""
         self._done = self._seconds
         self._move()
-        self._bar.update(0)  # only a line that was drawn so gets an end
 
     def _move(self) -> None:
         done = min(self._done + self._share * self._of_part, self._seconds)
