@@ -106,18 +106,19 @@ def estimate(run: Run, last_stage: int) -> list[Cost]:
     transfer = run.data.prepare_transfer()
     length = _mean(transfer["pieces"], transfer["sentences"])
     length = min(length, config.data.max_seq_length)
-    pieces = transfer["sentences"] * length
+    of_teacher = length * _teacher_work(run, others, length)
+    of_teacher /= _rate(64 * length, shape.width)
     if run.targets.folders() and (passes := teacher_passes(run, last_stage)):
-        seconds = passes * _teacher_work(run, others, length) * pieces
-        seconds /= _rate(64 * length, shape.width)
+        seconds = passes * transfer["sentences"] * of_teacher
         live = config.run.targets == "live"
         stored = 0 if live else run.targets.stored_bytes()
         costs.append(Cost("targets", _GRAPHS + seconds, _FLOAT * (table + others), stored))
-    return [*costs, *_students(run, last_stage, length, others)]
+    return [*costs, *_students(run, last_stage, length, of_teacher)]
 
 
-def _students(run: Run, last_stage: int, length: int, others: int) -> list[Cost]:
-    """The cost of the student's steps, and of what follows them."""
+def _students(run: Run, last_stage: int, length: int, of_teacher: float) -> list[Cost]:
+    """The cost of the student's steps, and of what follows them; `of_teacher` is what the teacher
+    takes for a text."""
     config, shape = run.config, run.student.find_shape()
     batch, weights = config.distillation.batch_size, shape.deployed_parameters
     splits = run.data.prepare_labeled()["sentences_per_language"]
@@ -141,8 +142,6 @@ def _students(run: Run, last_stage: int, length: int, others: int) -> list[Cost]
         heads = [step for step in steps if step.head is not None]
         scored = sum(1 / len(counts) if step.language else 1 for step in heads)
         of_student = scored * 2e6 * operations(shape, length) / rate
-        of_teacher = length * _teacher_work(run, others, length)
-        of_teacher /= _rate(64 * length, run.checkpoint.config.width)
         seconds = SCORING_SECONDS + tested * (of_teacher + of_student)
         costs.append(Cost("scores and export", seconds, memory, 3 * served))
     return costs
